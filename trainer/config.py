@@ -64,6 +64,12 @@ class TrainConfig(Frozen):
     match_size: Share | None = Field(
         default=None, description="with keep_atypical: draw from the kept samples as many as this share would keep"
     )
+    leave_out: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the training samples to leave out, the most memorized first"
+    )
+    leave_out_by: Literal["mem", "random"] = Field(
+        default="mem", description="random: as many of each class as by mem, drawn at random, for comparison"
+    )
     atypical: float = Field(default=ATYPICAL, ge=-1, le=1, description="samples with mem above it are atypical")
     typical: float = Field(default=TYPICAL, ge=-1, le=1, description="samples with mem below it are typical")
     validation: float = Field(default=0.1, ge=0, lt=1, description="share of the training samples held out")
@@ -124,6 +130,10 @@ class TrainConfig(Frozen):
             raise ValueError("fold_attack needs attack_mode=eval: in train mode, statistics change while crafting")
         if self.match_size is not None and self.keep_atypical is None:
             raise ValueError("match_size needs keep_atypical")
+        if self.leave_out and self.keep_atypical is not None:
+            raise ValueError("leave_out and keep_atypical exclude each other")
+        if self.leave_out_by != "mem" and not self.leave_out:
+            raise ValueError("leave_out_by needs leave_out")
         if self.typical > self.atypical:
             raise ValueError("typical must not exceed atypical")
         return self
@@ -151,7 +161,14 @@ class TrainConfig(Frozen):
     @property
     def needs_scores(self) -> bool:
         """Whether training uses memorization values."""
-        return METHODS[self.method].needs_scores or self.keep_atypical is not None
+        return METHODS[self.method].needs_scores or self.chooses_by is not None
+
+    @property
+    def chooses_by(self) -> str | None:
+        """The field by which samples are chosen by their memorization values, if any."""
+        if self.keep_atypical is not None:
+            return "keep_atypical"
+        return "leave_out" if self.leave_out else None
 
     @property
     def training_attack(self) -> Attack:

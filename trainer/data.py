@@ -35,9 +35,7 @@ class TrainingData:
         self, dataset: Dataset, mem: Float32 | None, config: TrainConfig, device: torch.device, world: World = ALONE
     ) -> None:
         if config.needs_scores and mem is None:
-            what = (
-                "Training with keep_atypical" if config.keep_atypical is not None else f"The method {config.method!r}"
-            )
+            what = f"Training with {config.chooses_by}" if config.chooses_by else f"The method {config.method!r}"
             raise InvalidInput(f"{what} needs memorization scores; pass them with --scores.")
         self.config = config
         self.world = world

@@ -31,6 +31,8 @@ def choose_samples(
     With `keep_atypical`: all typical samples (mem < typical) and a random share of the atypical ones (mem > atypical),
     as in section 3 of the paper; samples in between, or with unknown mem, are left out. `match_size` then draws from
     the kept samples as many as that share would keep, so that sets of different shares have the same size.
+    With `leave_out`, that share of the training samples with the highest mem is left out, or as many of each class at
+    random; samples are held out for selection before, so that both ways select on the same.
     Raises InvalidInput if nothing is left to train on.
     """
     chosen = np.arange(len(labels), dtype=np.int64)
@@ -43,6 +45,9 @@ def choose_samples(
     order = chosen[random_order(len(chosen), "validation", config.seed)]
     held = np.concatenate([_held(order[labels[order] == one], config.validation) for one in np.unique(labels)])
     train = np.setdiff1d(chosen, held)
+    if config.leave_out:
+        assert mem is not None
+        train = np.setdiff1d(train, _left_out(train, labels, mem, config))
     if len(train) < 2:
         raise InvalidInput(
             f"Too few samples are left to train on ({len(train)}); lower `validation`, or change `typical` and "
@@ -60,7 +65,7 @@ def trained_mask(
     labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32] | None, config: TrainConfig
 ) -> Bools | None:
     """Which samples a run of this configuration trains on, bool [n]; None if that depends on mem and there is none."""
-    if config.keep_atypical is not None and mem is None:
+    if config.chooses_by and mem is None:
         return None
     mask = np.zeros(len(labels), np.bool_)
     mask[choose_samples(labels, mem, config).train] = True
@@ -108,6 +113,23 @@ def _kept(mem: npt.NDArray[np.float32], share: float, config: TrainConfig) -> In
     atypical = np.flatnonzero(is_atypical(mem, config.atypical))
     drawn = atypical[random_order(len(atypical), "atypical", config.seed)[: round(share * len(atypical))]]
     return np.sort(np.concatenate([np.flatnonzero(mem < np.float32(config.typical)), drawn]))
+
+
+def _left_out(
+    train: Indices, labels: npt.NDArray[np.int32], mem: npt.NDArray[np.float32], config: TrainConfig
+) -> Indices:
+    """The training samples to leave out: those with the highest mem, ties drawn at random, never with unknown mem.
+
+    By random: as many of each class, so that neither the number of samples nor that of any class explains a difference.
+    """
+    shuffled = train[random_order(len(train), "leave out", config.seed)]
+    known = shuffled[np.isfinite(mem[shuffled])]
+    ranked = known[np.argsort(-mem[known], kind="stable")]
+    out = ranked[: round(config.leave_out * len(train))]
+    if config.leave_out_by == "mem":
+        return out
+    drawn = train[random_order(len(train), "instead", config.seed)]
+    return np.concatenate([drawn[labels[drawn] == one][: (labels[out] == one).sum()] for one in np.unique(labels)])
 
 
 def _held(of_class: Indices, share: float) -> Indices:

@@ -88,6 +88,8 @@ def test_what_needs_scores_is_refused_without(dataset: Dataset):
         train_network(dataset, BAT)
     with pytest.raises(InvalidInput, match="Training with keep_atypical needs memorization scores"):
         train_network(dataset, TrainConfig(method="pgd", keep_atypical=0.2))
+    with pytest.raises(InvalidInput, match="Training with leave_out needs memorization scores"):
+        train_network(dataset, TrainConfig(method="pgd", leave_out=0.2))
 
 
 def test_scores_of_another_dataset_are_refused_before_any_work(
@@ -354,7 +356,7 @@ def test_a_request_to_stop_is_said_and_obeyed_before_the_first_step(
     assert capsys.readouterr().err == f"note: {STOPPING}\n"
 
 
-@pytest.mark.parametrize("fields", [{}, {"keep_atypical": 0.5, "atypical": 0.3, "typical": 0.2}])
+@pytest.mark.parametrize("fields", [{}, {"keep_atypical": 0.5, "atypical": 0.3, "typical": 0.2}, {"leave_out": 0.2}])
 def test_the_record_of_samples_says_which_were_trained_on(
     dataset: Dataset, scores: TrainingScores, tmp_path: Path, fields: dict[str, float]
 ):

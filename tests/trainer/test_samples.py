@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from memscore.errors import InvalidInput
 from trainer.config import TrainConfig
@@ -45,6 +46,48 @@ def test_sets_of_different_shares_can_have_one_size():
 def test_the_smaller_share_is_a_part_of_the_larger_one():
     small, large = (chosen(keep_atypical=share, validation=0, select_on="test").train for share in (0.2, 0.6))
     assert set(small) < set(large)
+
+
+def test_the_most_memorized_are_left_out():
+    mem = np.linspace(0, 1, len(LABELS), dtype=np.float32)
+    mem[:3] = np.nan
+    config = TrainConfig(method="pgd", leave_out=0.2)
+    samples, every = (choose_samples(LABELS, mem, one) for one in (config, TrainConfig(method="pgd")))
+    assert np.array_equal(samples.validation, every.validation)
+    out = np.setdiff1d(every.train, samples.train)
+    assert len(out) == round(0.2 * len(every.train))
+    assert np.nanmin(mem[out]) > np.nanmax(mem[samples.train])
+
+
+def test_leaving_out_at_random_takes_as_many_of_each_class():
+    mem = np.where(LABELS == 2, 0.9, np.where(LABELS == 1, 0.5, 0.1)).astype(np.float32)
+    by_mem, at_random, every = (
+        choose_samples(LABELS, mem, TrainConfig.model_validate({"method": "pgd", **fields})).train
+        for fields in ({"leave_out": 0.3}, {"leave_out": 0.3, "leave_out_by": "random"}, {})
+    )
+    assert np.bincount(LABELS[by_mem]).tolist() == np.bincount(LABELS[at_random]).tolist() == [45, 36, 0, 45]
+    assert set(by_mem) != set(at_random)
+    assert set(at_random) < set(every)
+
+
+def test_unknown_mem_is_never_left_out_by_mem():
+    mem = np.full(len(LABELS), np.nan, np.float32)
+    mem[:10] = 0.5
+    samples = choose_samples(LABELS, mem, TrainConfig(method="pgd", leave_out=0.5, validation=0, select_on="test"))
+    assert len(samples.train) == len(LABELS) - 10
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"leave_out": 0.1, "keep_atypical": 0.5}, "leave_out and keep_atypical exclude each other"),
+        ({"leave_out_by": "random"}, "leave_out_by needs leave_out"),
+        ({"leave_out": 1}, "less than 1"),
+    ],
+)
+def test_what_cannot_be_left_out_is_refused(fields: dict[str, object], message: str):
+    with pytest.raises(ValidationError, match=message):
+        TrainConfig.model_validate({"method": "pgd", **fields})
 
 
 def test_nothing_to_train_on_is_refused():

@@ -20,12 +20,14 @@ from memscore.runs.layout import MADE, PAGE, VERDICTS
 from trainer.experiments.verdict import Verdict
 
 NUMBERS = "numbers.csv"
-PIXELS = 150  # per inch
+PIXELS = 200  # per inch
 STYLE: dict[Any, Any] = {
     "svg.hashsalt": "memscore",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
-    "font.size": 9,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 8,
 }
 
 

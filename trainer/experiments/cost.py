@@ -47,7 +47,7 @@ class Stopwatch:
         config = run.config()
         a_pass = self.seconds(config.network, dict(config.network_options))
         train, test = len(self.dataset.y_train), len(self.dataset.y_test)
-        trained = train * (1 - config.validation) * (config.keep_atypical or 1)
+        trained = train * (1 - config.validation) * (config.keep_atypical or 1) * (1 - config.leave_out)
         tried = SURVIVORS * config.evaluation_steps
         along = sum(config.keeps_along(epoch + 1) for epoch in range(config.epochs))
         networks = kept_at_the_end(config) / SURVIVORS + along

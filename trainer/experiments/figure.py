@@ -1,4 +1,4 @@
-"""The look of the figures: panels side by side, colours safe for the colour-blind, bands for intervals."""
+"""The look of the figures: panels two by two, colours safe for the colour-blind, bands for intervals."""
 
 from __future__ import annotations
 
@@ -34,20 +34,34 @@ THIN: dict[str, Any] = {"linewidth": 0.5, "alpha": 0.55}
 SHADE = 0.14
 """Opacity of a band."""
 
-LEAST_WIDTH = 6.4
-"""Least width of a figure in inches: a legend of two columns fits below one panel."""
+WIDTH = 6.75
+"""Width of a figure in inches: that of a page's text in the conferences' styles, so that it prints as drawn."""
+
+ACROSS = 2
+"""Panels beside each other."""
 
 
-def panels_beside(
-    columns: int, rows: int = 1, width: float = 4.6, height: float = 3.4, *, shared: bool = True
-) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with `columns` x `rows` panels, as a list of columns, without top and right spines."""
-    figure = Figure(figsize=(max(LEAST_WIDTH, width * columns), height * rows + 0.7), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False, sharey=shared)
+def panels_in_rows(count: int, *, height: float = 2.4, shared: bool = True) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels of this height in inches, two beside each other, row by row.
+
+    shared: one scale of y for all.
+    """
+    across = min(count, ACROSS)
+    rows = -(-count // across)
+    figure = Figure(figsize=(WIDTH, height * rows + 0.7), layout="constrained")
+    grid = figure.subplots(rows, across, squeeze=False, sharey=shared)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#dddddd", linewidth=0.6)
-    return figure, [list(column) for column in grid.T]
+    for axes in grid.flat[count:]:
+        axes.remove()
+    return figure, list(grid.flat[:count])
+
+
+def label_rows(axes: Sequence[Axes], label: str) -> None:
+    """One label of y for all panels, beside the first of each row."""
+    for first in axes[::ACROSS]:
+        first.set_ylabel(label)
 
 
 def band(
@@ -57,30 +71,56 @@ def band(
 
     Several seeds are thin lines.
     """
+    mean(axes, line, colour, style, label, unit=unit)
+    low, high = (np.array([unit * getattr(one, name) for _, one in line]) for name in ("low", "high"))
     epochs = [epoch for epoch, _ in line]
-    value, low, high = (np.array([unit * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
-    marker = MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
-    axes.plot(epochs, value, style, color=colour, label=label, marker=marker, markersize=4, linewidth=1.6)
+    axes.fill_between(epochs, low, high, where=np.isfinite(low), color=colour, alpha=SHADE, linewidth=0)
+
+
+def mean(
+    axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, style: str, label: str, *, unit: float = 100
+) -> None:
+    """Draw a curve over epochs without its interval; several seeds are thin lines."""
+    epochs = [epoch for epoch, _ in line]
+    values = [unit * one.value for _, one in line]
+    axes.plot(epochs, values, style, color=colour, label=label, marker=_marker(colour), markersize=3, linewidth=1.3)
     if all(len(one.of_seeds) > 1 for _, one in line):
         seeds = unit * np.array([one.of_seeds for _, one in line])
         axes.plot(epochs, seeds, style, color=colour, **THIN)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axes.fill_between(epochs, low, high, where=np.isfinite(low), color=colour, alpha=SHADE, linewidth=0)
 
 
-def legend_below(figure: Figure, axes: Axes, columns: int = 2, *, seeds: int = 0, over: str = "") -> None:
+def bars(axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, aside: float) -> None:
+    """Draw estimates in per cent over epochs, each with its interval as a bar, so far `aside` of its epoch."""
+    value, low, high = (np.array([100 * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
+    look: dict[str, Any] = {"marker": _marker(colour), "markersize": 3, "elinewidth": 1, "capsize": 1.5}
+    places = [epoch + aside for epoch, _ in line]
+    axes.errorbar(places, value, (value - low, high - value), color=colour, linestyle="none", **look)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+
+
+def _marker(colour: str) -> str | None:
+    return MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
+
+
+def legend_below(
+    figure: Figure, axes: Axes, columns: int = 2, *, seeds: int = 0, over: str = "", bars: bool = False
+) -> None:
     """Place the legend of one panel below all of them.
 
-    It also says what `band` drew, for this number of seeds: intervals `over` seeds, or seeds and samples. An interval
-    over seeds needs two.
+    It also says what `band`, or `bars`, drew for this number of seeds: intervals `over` seeds, or seeds and samples. An
+    interval over seeds needs two.
     """
+    interval: Any = Patch(color=GREY, alpha=2 * SHADE)
+    if bars:
+        interval = Line2D([], [], color=GREY, linestyle="none", marker="|", markersize=8)
     handles, labels = axes.get_legend_handles_labels()
     entries: list[tuple[Any, str]] = list(zip(handles, labels, strict=True))
     if seeds > 1:
-        entries.append((Patch(color=GREY, alpha=2 * SHADE), f"95 % interval over {over}"))
+        entries.append((interval, f"95 % interval over {over}"))
         entries.append((Line2D([], [], color=GREY, **THIN), f"each of {seeds} seeds"))
     elif seeds and over != "seeds":
-        entries.append((Patch(color=GREY, alpha=2 * SHADE), "95 % interval over samples; one seed"))
+        entries.append((interval, "95 % interval over samples; one seed"))
     figure.legend(*zip(*entries, strict=True), loc="outside lower center", ncols=columns, frameon=False)
 
 
@@ -96,7 +136,9 @@ def gallery(columns: Sequence[tuple[str, Sequence[Sequence[Picture | None]]]]) -
     """Pictures in columns with headings; columns have the same number of rows, and None is a gap."""
     widths = [len(rows[0]) for _, rows in columns]
     height = len(columns[0][1])
-    figure = Figure(figsize=(1.1 * sum(widths) + 0.3 * len(widths), 1.4 * height + 0.4), layout="constrained")
+    side = min(1.1, (WIDTH - 0.3 * len(widths)) / sum(widths))
+    size = (side * sum(widths) + 0.3 * len(widths), (side + 0.35) * height + 0.4)
+    figure = Figure(figsize=size, layout="constrained")
     parts = figure.subfigures(1, len(columns), width_ratios=widths, wspace=0.04, squeeze=False)[0]
     for part, (heading, rows), width in zip(parts, columns, widths, strict=True):
         part.suptitle(heading, fontsize=9)
@@ -113,4 +155,4 @@ def _show(axes: Axes, picture: Picture) -> None:
     image = picture.image
     grey = image.shape[2] == 1
     axes.imshow(image[:, :, 0] if grey else image[:, :, :3], cmap="gray" if grey else None, vmin=0, vmax=255)
-    axes.text(0.5, -0.04, picture.text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+    axes.text(0.5, -0.04, picture.text, transform=axes.transAxes, ha="center", va="top", fontsize=6.5)

@@ -34,6 +34,23 @@ MINI_MODELS: dict[str, Fields] = {
     "cnn-16": {"network": "cnn", "network_options": {"width": 16}},
     "cnn-24": {"network": "cnn", "network_options": {"width": 24}},
 }
+TITLES = {
+    "fashion-5": "Fashion-MNIST (5 classes)",
+    "fashion-10": "Fashion-MNIST (10 classes)",
+    "fashion-3": "Fashion-MNIST (3 classes)",
+    "digits": "digits",
+    "cifar100": "CIFAR-100",
+    "cifar10": "CIFAR-10",
+    "tiny_imagenet-50-classes": "Tiny ImageNet (50 classes)",
+    "mlp-512": "MLP of 512",
+    "mlp-1024": "MLP of 1,024",
+    "cnn-16": "CNN of 16",
+    "cnn-24": "CNN of 24",
+    "resnet18": "ResNet-18",
+    "resnet32": "ResNet-32",
+    "wrn28_10": "WRN-28-10",
+}
+"""Datasets and networks as figures name them."""
 MINI_STAND_INS = {RESNET18: "mlp-512", RESNET32: "mlp-512", WRN: "mlp-1024"}
 
 MINI_RECIPE = Recipe(network="mlp", hidden=(128, 128), epochs=60, batch_size=32, learning_rate=0.1)
@@ -90,11 +107,13 @@ def setting(
         known = ", ".join((*MINI_MODELS, *NETWORKS))
         raise InvalidInput(f"There is no model {chosen_model!r}; use one of {known}, or package.module:function.")
     described = f"{chosen_dataset}, {chosen_model}"
+    title = f"{TITLES.get(chosen_dataset, chosen_dataset)}, {TITLES.get(chosen_model, chosen_model)}"
     if scale == "mini":
         return Setting(
             dataset=chosen_dataset,
             model=_safe(chosen_model, extra),
             described=described,
+            title=title,
             paper_setting=(dataset, model),
             study=StudySpec(MINI_RECIPE, trials or MINI_TRIALS, existing=study),
             fields={**MINI, **network},
@@ -108,6 +127,7 @@ def setting(
         dataset=chosen_dataset,
         model=_safe(chosen_model, extra),
         described=described,
+        title=title,
         paper_setting=(dataset, model),
         study=StudySpec(RECIPES[PAPER_RECIPE], trials or PAPER_TRIALS, existing=study),
         fields={**PAPER, **network, "epsilon": epsilon},

@@ -28,7 +28,8 @@ class StudySpec:
 class Setting:
     """A dataset and a network that represent two of the paper's, and how networks are trained there.
 
-    dataset: its registered name. model: a short name of the network, for folders. described: both, for captions.
+    dataset: its registered name. model: a short name of the network, for folders. described: both, as findings name
+    them. title: both in words, for figures.
     paper_setting: the paper's dataset and model. fields: of every run; `preliminary`: additional ones for section 3 of
     the paper; `methods`: additional ones by method for the comparison in section 5. along: epochs between networks kept
     for curves. extra: the user's fields for every run. autoattack_samples: number of test samples for AutoAttack.
@@ -37,6 +38,7 @@ class Setting:
     dataset: str
     model: str
     described: str
+    title: str
     paper_setting: tuple[str, str]
     study: StudySpec
     fields: Fields

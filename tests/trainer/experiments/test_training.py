@@ -40,7 +40,13 @@ def test_bat_keeps_what_the_others_lose(tmp_path: Path):
     assert len(artifact.verdicts) == 14
     pgd = next(one for one in artifact.verdicts if one.finding == PGD_LOSES)
     assert pgd.value == pytest.approx(0.1, abs=0.03)
-    assert len(artifact.numbers) == 6 * 2 * 3
+    accuracies = {(row["method"], row["attack"], row["epoch"]): row for row in artifact.numbers if not row["minus"]}
+    differences = [row for row in artifact.numbers if row["minus"] == "PGD"]
+    assert (len(accuracies), len(differences)) == (6 * 2 * 3, 5 * 2 * 3)
+    for row in differences:
+        one, pgd_at = (accuracies[method, row["attack"], row["epoch"]] for method in (row["method"], "PGD"))
+        assert row["accuracy"] == pytest.approx(one["accuracy"] - pgd_at["accuracy"])
+        assert row["low"] <= row["accuracy"] <= row["high"]
     drawn(artifact)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import BLUE, GREEN, GREY, ORANGE, STYLES, band, legend_below, panels_beside
+from trainer.experiments.figure import BLUE, GREEN, GREY, ORANGE, STYLES, band, label_rows, legend_below, panels_in_rows
 from trainer.experiments.inputs import Finished, Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.kinds.removal import ATTACKS, CONDITIONS, EVERY, MATCHED, NONE, under
@@ -56,11 +56,11 @@ class Atypical:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Curves of accuracy on the atypical training and test samples."""
-        figure, axes = panels_beside(len(panels))
+        figure, axes = panels_in_rows(len(panels))
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
-        for panel, (area,) in zip(panels, axes, strict=True):
+        for panel, area in zip(panels, axes, strict=True):
             trained = [panel.finished(preliminary(panel.setting, self.method, seed)) for seed in panel.seeds]
             found = self._curves(panel, trained)
             for (samples, attack), moments in found.items():
@@ -68,13 +68,14 @@ class Atypical:
                 band(area, line, COLOURS[samples], STYLES[attack], f"{samples}, {ATTACKS[attack]}")
                 about = {"setting": panel.setting.described, "samples": samples, "attack": attack}
                 numbers += [{**about, "epoch": epoch, **one.columns()} for epoch, one in line]
-            area.set(xlabel="epoch", ylabel="accuracy, %", title=panel.setting.described)
+            area.set(xlabel="epoch", title=panel.setting.title)
             verdicts += self._verdicts(panel, trained, found)
             if paper := published(item.name, panel.setting):
                 tables.append(_ends(panel.setting, found, paper))
             if self.method == "erm":
                 verdicts += _causes(panel)
-        legend_below(figure, axes[0][0], seeds=len(panels[0].seeds), over="seeds and samples")
+        label_rows(axes, "accuracy, %")
+        legend_below(figure, axes[0], seeds=len(panels[0].seeds), over="seeds and samples")
         caption = (
             f"{'ERM' if self.method == 'erm' else 'PGD adversarial training'} on all samples: accuracy on the atypical "
             "samples of both splits (training: mem > 0.15; test: infl > 0.15 from one of them), mean and 95 % interval "

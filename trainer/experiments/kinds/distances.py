@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 
 from trainer.evaluation import Evaluation
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, MARKERS, band, legend_below, panels_beside
+from trainer.experiments.figure import COLOURS, MARKERS, band, label_rows, legend_below, panels_in_rows
 from trainer.experiments.inputs import Panel
 from trainer.experiments.item import Item
 from trainer.experiments.kinds.removal import CONDITIONS, EVERY, MATCHED, NONE, fits, under
@@ -59,16 +59,16 @@ class Distances:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Cosine distances of different classes, for each share."""
-        figure, columns = panels_beside(len(panels) * len(self.methods), width=4.6 if self.curves else 6.4)
+        figure, areas = panels_in_rows(len(panels) * len(self.methods))
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
         attacked: Measured = {}
-        for (panel, method), (area,) in zip(product(panels, self.methods), columns, strict=True):
+        for (panel, method), area in zip(product(panels, self.methods), areas, strict=True):
             found, described = _measured(panel, method), f"{panel.setting.described}, {METHODS[method]}"
             attacked = found if method == "pgd" else attacked
             (_curves if self.curves else _ends)(area, found)
-            area.set(title=described)
+            area.set(title=f"{panel.setting.title}, {METHODS[method]}")
             numbers += _rows(described, found)
             paper = published(item.name, panel.setting) if method == "pgd" else {}
             tables.append(_table(described, found, paper))
@@ -77,8 +77,8 @@ class Distances:
                 verdicts.append(_falls(panel, found[EVERY, "train"]))
             if method == "erm":
                 verdicts += _contrasts(panel, attacked, found)
-        columns[0][0].set_ylabel("cosine distance")
-        legend_below(figure, columns[0][0], seeds=len(panels[0].seeds) if self.curves else 0, over="seeds")
+        label_rows(areas, "cosine distance of typical samples\nof different classes")
+        legend_below(figure, areas[0], seeds=len(panels[0].seeds) if self.curves else 0, over="seeds")
         shown = "in the table" if self.curves else "shown"
         caption = (
             "Training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): 1 minus the "

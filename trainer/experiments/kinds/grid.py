@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, STYLES, legend_below, panels_beside
+from trainer.experiments.figure import COLOURS, STYLES, label_rows, legend_below, panels_in_rows
 from trainer.experiments.inputs import Panel, correct
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import ATTACKS
@@ -44,16 +44,16 @@ class Grid:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Heat maps of clean and adversarial accuracy, and curves over temperatures."""
-        maps, columns = panels_beside(len(SHOWN), len(panels), shared=False)
-        curves, areas = panels_beside(len(panels))
+        maps, charts = panels_in_rows(len(SHOWN) * len(panels), shared=False)
+        curves, areas = panels_in_rows(len(panels))
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         for place, panel in enumerate(panels):
             rights = _rights(panel)
-            numbers += _over_tau(areas[place][0], panel, {attack: rights[attack][OPTIMA[0]] for attack in SHOWN})
+            numbers += _over_tau(areas[place], panel, {attack: rights[attack][OPTIMA[0]] for attack in SHOWN})
             for number, (attack, what) in enumerate(SHOWN.items()):
                 means = {point: estimate(right) for point, right in rights[attack].items()}
-                _map(columns[number][place], means, f"{panel.setting.described}\n{what}, %")
+                _map(charts[place * len(SHOWN) + number], means, f"{panel.setting.title}\n{what}, %")
                 numbers += [
                     {
                         "setting": panel.setting.described,
@@ -72,7 +72,8 @@ class Grid:
             f"the paper's best points. The curves show {_named(*OPTIMA[0])} over tau, the temperature of the "
             f"discrimination loss, for which the paper gives no value; the maps have {TAU:g}. Bars: 95 % intervals."
         )
-        legend_below(curves, areas[0][0])
+        label_rows(areas, "accuracy, %")
+        legend_below(curves, areas[0])
         figures = {item.name: maps, f"{item.name}-tau": curves}
         return Artifact(caption, figures, numbers, verdicts)
 
@@ -114,7 +115,7 @@ def _over_tau(area: Axes, panel: Panel, usual: dict[str, Any]) -> list[dict[str,
     area.set_xscale("log")
     area.set_xticks(TAUS, [f"{tau:g}" for tau in TAUS])
     area.minorticks_off()
-    area.set(xlabel="tau", ylabel="accuracy, %", title=panel.setting.described)
+    area.set(xlabel="tau", title=panel.setting.title)
     return numbers
 
 

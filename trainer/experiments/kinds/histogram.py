@@ -14,7 +14,7 @@ from memscore.arrays import Bools, Float32
 from memscore.report.figures import BLUE, GREY, ORANGE
 from memscore.scores.tables import is_atypical, is_typical
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import panels_beside
+from trainer.experiments.figure import label_rows, panels_in_rows
 from trainer.experiments.inputs import Panel
 from trainer.experiments.item import FromStudy, Item, for_each_dataset
 from trainer.experiments.scales import CIFAR10, CIFAR100, REGISTERED, TINY
@@ -38,14 +38,14 @@ class MemHistogram(FromStudy):
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """The histogram of mem, with the shares of typical and atypical samples."""
         panels = for_each_dataset(panels)
-        figure, axes = panels_beside(len(panels), width=3.1)
+        figure, axes = panels_in_rows(len(panels))
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         table = [
             "| dataset | the paper's | atypical | typical | atypical in the paper |",
             "| --- | --- | --- | --- | --- |",
         ]
-        for panel, (area,) in zip(panels, axes, strict=True):
+        for panel, area in zip(panels, axes, strict=True):
             mem, groups = _groups(panel)
             counts = {name: _binned(mem[mask]) for name, mask in groups.items()}
             _draw(area, panel, {name: 100 * one / len(mem) for name, one in counts.items()})
@@ -64,8 +64,9 @@ class MemHistogram(FromStudy):
             cells = (panel.study.described, subject, f"{atypical} %", f"{typical} %", f"over {100 * least:.0f} %")
             table.append(f"| {' | '.join(cells)} |")
             verdicts += _verdicts(panel, mem, groups["atypical"])
-        axes[0][0].set_ylabel("training samples, %")
-        figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        axes[0].set_ylim(0, 1.08 * max(area.dataLim.y1 for area in axes))  # of all, which share it
+        label_rows(axes, "training samples, %")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         caption = (
             f"mem of every training sample in bins of {1 / BINS:g}; estimates below 0 are in the first. Dotted: the "
             "bounds of typical and atypical samples. Intervals (95 %) treat the samples as a random sample."

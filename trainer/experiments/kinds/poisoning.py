@@ -93,9 +93,9 @@ class Poisoning:
             verdicts += _verdicts(panel, atypical)
         caption = (
             f"PGD adversarial training, one network, from the epoch with the highest adversarial accuracy: the {ROWS} "
-            "atypical training samples with the highest poisoning scores q, the probability of a wrong class under "
-            f"PGD-20 (poisoning above {POISONING:g}). Next to each, the typical training images whose pixels "
-            "correlate most with it: from its own class, and from the class that it is taken for."
+            "atypical training samples with the highest poisoning scores, the probability of a wrong class under "
+            f"PGD-20 (the paper's q; poisoning above {POISONING:g}). Next to each, the typical training images whose "
+            "pixels correlate most with it: from its own class, and from the class that it is taken for."
         )
         notes = [
             "Images are compared without the attack, by the correlation of their pixels, without any network; people "
@@ -109,13 +109,15 @@ def _drawn(study: StudyMaterial, atypical: AtypicalUnderAttack) -> Figure:
     dataset, mem = study.dataset, study.scores["mem"]
     shown = np.argsort(-atypical.score, kind="stable")[:ROWS]
 
+    scored = zip(atypical.index[shown], atypical.score[shown], strict=True)
+
     def picture(index: int, more: str = "") -> Picture | None:
         name = dataset.class_names[dataset.y_train[index]]
         return Picture(dataset.x_train[index], f"{name}\n{more}mem {mem[index]:.2f}") if index >= 0 else None
 
     return gallery(
         [
-            ("atypical", [[picture(int(atypical.index[one]), f"q {atypical.score[one]:.2f}, ")] for one in shown]),
+            ("atypical", [[picture(int(one), f"poisoning {score:.2f}\n")] for one, score in scored]),
             ("typical of its class", [[picture(one) for one in row] for row in atypical.own[shown].tolist()]),
             (
                 "typical of the class it is taken for",
@@ -130,7 +132,7 @@ def _verdicts(panel: Panel, atypical: AtypicalUnderAttack) -> list[Verdict]:
     poisoning = atypical.nearer_wrong[atypical.poisoning & atypical.known]
     others = atypical.nearer_wrong[atypical.withstands & atypical.known]
     above_bound = atypical.poisoning.sum()
-    about = f"{above_bound:,} of {len(atypical.index):,} atypical samples have q above {POISONING:g}"
+    about = f"{above_bound:,} of {len(atypical.index):,} atypical samples have a poisoning score above {POISONING:g}"
     if not len(poisoning):
         return [untestable(finding, described, about) for finding in (WRONG, RATHER)]
     of_poisoning = share(poisoning, seeds=1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, STYLES, band, legend_below, panels_beside
+from trainer.experiments.figure import COLOURS, STYLES, band, label_rows, legend_below, panels_in_rows
 from trainer.experiments.inputs import Finished, Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.paper_numbers import published
@@ -50,12 +50,12 @@ class Removal:
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """Curves of accuracy on the typical test samples, and the cost of atypical samples at the end."""
         attacks = {name: shown for name, shown in ATTACKS.items() if name == "clean" or self.method != "erm"}
-        figure, axes = panels_beside(len(panels) * len(attacks))
+        figure, axes = panels_in_rows(len(panels) * len(attacks))
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
         for place, panel in enumerate(panels):
-            areas = dict(zip(attacks, (area for (area,) in axes[place * len(attacks) :]), strict=False))
+            areas = dict(zip(attacks, axes[place * len(attacks) :], strict=False))
             ends: dict[tuple[str, str], Any] = {}
             for number, condition in enumerate(CONDITIONS):
                 moments = curves(under(panel, self.method, condition), "test")
@@ -68,13 +68,13 @@ class Removal:
                     band(area, line, COLOURS[number], STYLES[attack], condition)
                     numbers += [_row(panel, condition, attack, epoch, one) for epoch, one in line]
             for attack, area in areas.items():
-                area.set(xlabel="epoch", title=f"{panel.setting.described}: {attacks[attack]}")
+                area.set(xlabel="epoch", title=f"{panel.setting.title}: {attacks[attack]}")
             verdicts += self._verdicts(panel, ends, attacks)
             if self.method == "erm":
                 verdicts += _contrasts(panel, ends)
             tables.append(_ends(panel.setting, ends, published(item.name, panel.setting)))
-        axes[0][0].set_ylabel("accuracy on typical test samples, %")
-        legend_below(figure, axes[0][0], seeds=len(panels[0].seeds), over="seeds and samples")
+        label_rows(axes, "accuracy on typical test samples, %")
+        legend_below(figure, axes[0], seeds=len(panels[0].seeds), over="seeds and samples")
         trained = "ERM" if self.method == "erm" else "PGD adversarial training"
         caption = (
             f"{trained} on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): accuracy on "

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from trainer.evaluation import SampleRecords
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import GREYS, MARKERS, legend_below, panels_beside
+from trainer.experiments.figure import GREYS, MARKERS, legend_below, panels_in_rows
 from trainer.experiments.inputs import Panel, correct
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import (
@@ -58,7 +58,7 @@ class ByGroup:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """A row for each contender, next to the paper's numbers."""
-        figure, areas = panels_beside(len(GROUPS), len(panels), width=3.2, height=5.2)
+        figure, areas = panels_in_rows(len(GROUPS) * len(panels), height=2.9)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
@@ -72,13 +72,13 @@ class ByGroup:
                 for label, samples in shown(panel, attacked=False).items()
             }
             found = _estimates(rights)
-            for group, column in zip(GROUPS, areas, strict=True):
-                _forest(column[place], rights, [(group, "clean"), (group, "pgd")])
-                column[place].set_title(f"{panel.setting.described}:\n{group} samples")
+            for group, area in zip(GROUPS, areas[place * len(GROUPS) :], strict=False):
+                _forest(area, rights, [(group, "clean"), (group, "pgd")])
+                area.set_title(f"{panel.setting.title}:\n{group} samples")
             numbers += _rows(panel, found)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += _by_group(Contest(panel.setting.described, rights))
-        legend_below(figure, areas[0][0], 2)
+        legend_below(figure, areas[0], 2)
         caption = (
             "All, typical and atypical test samples, and a control group (others that held-out models find as hard as "
             f"the atypical ones). {SELECTED}"
@@ -100,12 +100,12 @@ class ByAttack:
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
         """A row for each contender, next to the paper's numbers."""
-        figure, areas = panels_beside(len(panels), width=6.4, height=6.8)
+        figure, areas = panels_in_rows(len(panels), height=5.4)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         tables: list[str] = []
         notes: list[str] = []
-        for panel, (area,) in zip(panels, areas, strict=True):
+        for panel, area in zip(panels, areas, strict=True):
             tried, every = shown(panel, attacked=True), groups(panel)["all"]
             rights: Rights = {
                 label: {("all", attack): correct(samples, attack, every) for attack in ATTACKS}
@@ -113,12 +113,12 @@ class ByAttack:
             }
             found = _estimates(rights)
             _forest(area, rights, [("all", attack) for attack in ATTACKS])
-            area.set_title(panel.setting.described)
+            area.set_title(panel.setting.title)
             numbers += _rows(panel, found)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += [_ranking(panel, tried), *_by_attack(panel, Contest(panel.setting.described, rights))]
             notes += _subset(panel, rights)
-        legend_below(figure, areas[0][0], len(ATTACKS))
+        legend_below(figure, areas[0], len(ATTACKS))
         caption = f"All test samples. {SELECTED}"
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
 
@@ -216,7 +216,7 @@ def _forest(area: Axes, rights: Rights, columns: Sequence[Column]) -> None:
 
 def _look(number: int) -> dict[str, Any]:
     colour, marker = GREYS[number], MARKERS[number]
-    return {"color": colour, "marker": marker, "markersize": 5, "linestyle": "none", "elinewidth": 1, "capsize": 2}
+    return {"color": colour, "marker": marker, "markersize": 3.5, "linestyle": "none", "elinewidth": 1, "capsize": 2}
 
 
 def _bars(estimates: Sequence[Estimate]) -> Any:

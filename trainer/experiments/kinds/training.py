@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, band, legend_below, panels_beside
+from trainer.experiments.figure import COLOURS, bars, legend_below, mean, panels_in_rows
 from trainer.experiments.inputs import Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import ATTACKS, MARGIN
@@ -19,6 +20,9 @@ from trainer.experiments.verdict import LAST_ALONE, Verdict, above, no_loss, unt
 from trainer.interval import best_of, difference, estimate
 
 SHOWN = {"clean": "clean accuracy", "pgd": f"adversarial accuracy ({ATTACKS['pgd']})"}
+
+PLAIN = CONTENDERS[0]
+"""PGD training, against which all others are shown."""
 
 Curve = list[tuple[int, Any]]
 """Epochs, each with correctness bool [seeds, samples]."""
@@ -32,35 +36,51 @@ class Training:
         return [compared(setting, contender, seed) for contender in CONTENDERS for seed in seeds]
 
     def make(self, item: Item, panels: Sequence[Panel]) -> Artifact:
-        """Curves of clean and of adversarial accuracy on all test samples."""
-        figure, columns = panels_beside(len(SHOWN), len(panels), shared=False)
+        """Curves of clean and of adversarial accuracy on all test samples, and below them their differences to PGD."""
+        figure, areas = panels_in_rows(2 * len(SHOWN) * len(panels), shared=False)
         numbers: list[dict[str, Any]] = []
         verdicts: list[Verdict] = []
         for place, panel in enumerate(panels):
             of_all = {contender.label: _curves(panel, contender) for contender in CONTENDERS}
-            for contender, colour in zip(CONTENDERS, COLOURS, strict=False):
-                found = of_all[contender.label]
-                for (attack, curve), areas in zip(found.items(), columns, strict=True):
-                    line = [(epoch, estimate(right)) for epoch, right in curve]
-                    band(areas[place], line, colour, "-", contender.label)
-                    about = {"setting": panel.setting.described, "method": contender.label, "attack": attack}
-                    numbers += [{**about, "epoch": epoch, **one.columns()} for epoch, one in line]
-                    verdicts.append(_verdict(panel.setting.described, contender, attack, curve))
-            plain = of_all[CONTENDERS[0].label]["pgd"]
+            own = areas[2 * len(SHOWN) * place :]
+            for attack, upper, lower in zip(SHOWN, own, own[len(SHOWN) :], strict=False):
+                numbers += _drawn(
+                    upper, lower, panel.setting, attack, {label: one[attack] for label, one in of_all.items()}
+                )
+            described, plain = panel.setting.described, of_all[PLAIN.label]["pgd"]
             verdicts += [
-                _prevented(panel.setting.described, one, plain, of_all[one.label]["pgd"])
-                for one in CONTENDERS
-                if one.method == "bat"
+                _verdict(described, one, attack, of_all[one.label][attack]) for one in CONTENDERS for attack in SHOWN
             ]
-            for what, areas in zip(SHOWN.values(), columns, strict=True):
-                areas[place].set(xlabel="epoch", ylabel=f"{what}, %", title=panel.setting.described)
-        legend_below(figure, columns[0][0], 3, seeds=len(panels[0].seeds), over="seeds and samples")
+            verdicts += [
+                _prevented(described, one, plain, of_all[one.label]["pgd"]) for one in CONTENDERS if one.method == "bat"
+            ]
+        legend_below(figure, areas[0], 3, seeds=len(panels[0].seeds), over="seeds and samples", bars=True)
         caption = (
-            "Accuracy on all test samples during training, mean and 95 % interval over seeds and samples. The best of "
-            "the kept epochs is chosen on one half of the test samples and measured on the other, so that the choice "
-            "adds no bias."
+            "Above: accuracy on all test samples during training, mean over seeds. Below: the same minus that of "
+            f"{PLAIN.label}, paired by seed and sample, with the 95 % interval over seeds and samples: methods differ "
+            "where it excludes 0. The best of the kept epochs is chosen on one half of the test samples and measured "
+            "on the other, so that the choice adds no bias."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts)
+
+
+def _drawn(upper: Axes, lower: Axes, setting: Setting, attack: str, curves: dict[str, Curve]) -> list[dict[str, Any]]:
+    """Draw accuracies under an attack above, and below them those minus PGD's; their numbers."""
+    numbers: list[dict[str, Any]] = []
+    for place, (label, curve) in enumerate(curves.items()):
+        line = [(epoch, estimate(right)) for epoch, right in curve]
+        about = {"setting": setting.described, "method": label, "attack": attack}
+        mean(upper, line, COLOURS[place], "-", label)
+        numbers += [{**about, "minus": "", "epoch": epoch, **one.columns()} for epoch, one in line]
+        if label != PLAIN.label:
+            pairs = zip(curve, curves[PLAIN.label], strict=True)
+            line = [(epoch, difference(plain, right)) for (epoch, right), (_, plain) in pairs]
+            bars(lower, line, COLOURS[place], aside=setting.along * 0.1 * (place - len(curves) / 2))
+            numbers += [{**about, "minus": PLAIN.label, "epoch": epoch, **one.columns()} for epoch, one in line]
+    upper.set(ylabel=f"{SHOWN[attack]}, %", title=setting.title)
+    lower.axhline(0, color=COLOURS[list(curves).index(PLAIN.label)], linewidth=1)
+    lower.set(xlabel="epoch", ylabel=f"points against {PLAIN.label}")
+    return numbers
 
 
 def _curves(panel: Panel, contender: Contender) -> dict[str, Curve]:
