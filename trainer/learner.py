@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from memscore.learning.networks import Network
+from memscore.learning.replay import trained_tensors
 from memscore.study.spec import NETWORKS
 from trainer.attacks import Attack, cross_entropy
 from trainer.attacks.survival import withstands_all_steps
@@ -68,7 +69,7 @@ class Learner:
         self._steps = self._crafts = None
         self._selections: dict[nn.Module, Recordings[Tensor]] = {}
         if records is not None and world.size == 1:
-            self._steps = Recordings(self._step, records, self.model.passes)
+            self._steps = Recordings(self._step, records, self.model.passes, self._state)
         elif records is not None:  # all but the attack sums over processes
             self._crafts = Recordings(self._craft, records, self.model.passes)
         network.train()
@@ -76,7 +77,7 @@ class Learner:
     @property
     def recorded(self) -> bool:
         """Whether steps are recorded, so that the first ones take longer than the others."""
-        return self._steps is not None or self._crafts is not None
+        return self._records is not None and self._records.usable
 
     def learn(self, batch: Batch, step: Step, learning_rate: float) -> Loss:
         """Craft, compute the loss, step. Several processes each hold a part of the batch and end with equal weights.
@@ -123,6 +124,10 @@ class Learner:
             return recordings((), Batch(images, labels, unknown), Step(attack, nothing)).clone()
 
         return withstand
+
+    def _state(self) -> list[Tensor]:
+        """What a step changes; the moving average is none of it."""
+        return trained_tensors(self.network, self.optimizer)
 
     def _kind(self, step: Step) -> tuple[Hashable, ...]:
         """What tells steps apart that do different work."""

@@ -7,14 +7,14 @@ from step to step lies at fixed places that are overwritten before each replay: 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable
-from dataclasses import replace
-from typing import Generic, Protocol, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from memscore.learning.memory import out_of_memory
-from memscore.learning.replay import Recorder
+from memscore.learning.replay import COMPARED, DIFFERS, Recorder, same_bits
 from memscore.study.spec import NETWORKS
 from trainer.config import TrainConfig
 from trainer.distributed import World
@@ -41,10 +41,19 @@ class Records(Protocol):
 
 
 class Recordings(Generic[Result]):
-    """Does a step's `work` by replaying a recording of it, one for each kind of step."""
+    """Does a step's `work` by replaying a recording of it, one for each kind of step.
 
-    def __init__(self, work: Callable[[Batch, Step], Result], records: Records, passes: Passes) -> None:
-        self._work, self._records, self._passes = work, records, passes
+    Each recording is compared once with the work itself. `state` returns all tensors that the work changes.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Batch, Step], Result],
+        records: Records,
+        passes: Passes,
+        state: Callable[[], Sequence[Tensor]] = tuple,
+    ) -> None:
+        self._work, self._records, self._passes, self._state = work, records, passes, state
         self._kept: dict[Hashable, _Recording[Result]] = {}
 
     def __call__(self, kind: Hashable, batch: Batch, step: Step) -> Result:
@@ -54,18 +63,27 @@ class Recordings(Generic[Result]):
         key = (batch.images.shape, kind)
         if key not in self._kept:
             self._kept[key] = _Recording(self._work, batch, step, self._records, self._passes)
-        passes = replace(self._passes)
+        passes, recording = replace(self._passes), self._kept[key]
         try:
-            return self._kept[key](batch, step)
+            if recording.taken + 1 != COMPARED:
+                return recording(batch, step)
+            same, result = recording.compared(batch, step, self._state())
         except RuntimeError as error:
             if out_of_memory(error):
                 raise
             self._passes.forwards, self._passes.backwards = passes.forwards, passes.backwards
-            log.warning("Steps cannot be recorded and are launched kernel by kernel, which is slower: %s", error)
-            self._records.usable = False
-            self.clear()
-            self._records.forget()
+            self._give_up(f"Steps cannot be recorded and are launched kernel by kernel, which is slower: {error}")
             return self._work(batch, step)
+        if not same:
+            self._give_up(DIFFERS)
+        return result
+
+    def _give_up(self, why: str) -> None:
+        """Launch all further steps."""
+        log.warning(why)
+        self._records.usable = False
+        self.clear()
+        self._records.forget()
 
     def clear(self) -> None:
         """Make new recordings, since those of `records` are forgotten."""
@@ -80,29 +98,28 @@ class _Recording(Generic[Result]):
     def __init__(
         self, work: Callable[[Batch, Step], Result], batch: Batch, step: Step, records: Records, passes: Passes
     ) -> None:
+        self.taken = 0
         self._batch = Batch(batch.images.clone(), batch.labels.clone(), batch.mem.clone())
         self._draws = HeldDraws()
         self._passes = passes
         self._counts: tuple[int, int] | None = None
         self._results: list[Result] = []
         held = replace(step, draws=self._draws)
+        self._launch = lambda: work(self._batch, held)
 
         def run() -> None:
-            self._results[:] = [work(self._batch, held)]
+            self._results[:] = [self._launch()]
 
         self._replay = records(run)
 
     def release(self) -> None:
         """Let go of the recording, which holds this object, so that neither waits for the garbage collector."""
-        del self._replay
+        del self._replay, self._launch
         self._results.clear()
 
     def __call__(self, batch: Batch, step: Step) -> Result:
         """Take the step. The result is overwritten by the next one."""
-        self._batch.images.copy_(batch.images)
-        self._batch.labels.copy_(batch.labels)
-        self._batch.mem.copy_(batch.mem)
-        self._draws.renew(step.draws)
+        self._place(batch, step)
         passes, (forwards, backwards) = self._passes, (self._passes.forwards, self._passes.backwards)
         self._replay()
         if self._counts is None:
@@ -110,6 +127,44 @@ class _Recording(Generic[Result]):
         # A replay calls no hooks, so nothing has counted its passes.
         passes.forwards, passes.backwards = forwards + self._counts[0], backwards + self._counts[1]
         return self._results[0]
+
+    def compared(self, batch: Batch, step: Step, state: Sequence[Tensor]) -> tuple[bool, Result]:
+        """Take the step both ways: whether they agree, and the launched one's result."""
+        self._place(batch, step)
+        passes, before = self._passes, replace(self._passes)
+        results: list[Result] = []
+
+        def replay() -> Sequence[Tensor]:
+            self._replay()
+            return _tensors(self._results[0])
+
+        def launch() -> Sequence[Tensor]:
+            passes.forwards, passes.backwards = before.forwards, before.backwards
+            results.append(self._launch())
+            return _tensors(results[0])
+
+        same = same_bits(replay, launch, state)
+        return same, results[0]
+
+    def _place(self, batch: Batch, step: Step) -> None:
+        """Put what changes from step to step where the recording reads it."""
+        self.taken += 1
+        self._batch.images.copy_(batch.images)
+        self._batch.labels.copy_(batch.labels)
+        self._batch.mem.copy_(batch.mem)
+        self._draws.renew(step.draws)
+
+
+def _tensors(result: Any) -> list[Tensor]:
+    """The tensors in a result: a tensor, a dictionary, or a dataclass of these."""
+    if isinstance(result, Tensor):
+        return [result]
+    parts: list[Any] = []
+    if isinstance(result, Mapping):
+        parts = list(cast("Mapping[str, Any]", result).values())
+    elif is_dataclass(result):
+        parts = [getattr(result, one.name) for one in fields(result)]
+    return [tensor for part in parts for tensor in _tensors(part)]
 
 
 def records_of(config: TrainConfig, network: nn.Module, world: World) -> Records | None:

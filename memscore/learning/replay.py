@@ -6,14 +6,22 @@ by one than the GPU takes to run them. A replay launches them all at once. The k
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Literal
 
 import torch
+from torch import Tensor, nn
 
 WARM_UP = 3
 """Ordinary steps before the recording: they select kernels and allocate persistent state such as momentum."""
+
+COMPARED = WARM_UP + 2
+"""The step that is also launched, to compare: the second replay, whose batch is another than the recorded one."""
+
+log = logging.getLogger(__name__)
 
 Step = Callable[[], None]
 """Reads all changing values from tensors at fixed addresses, and does not branch on the host."""
@@ -57,6 +65,70 @@ class Replay:
                 self.step()
             self.graph = graph
         self.graph.replay()
+
+
+class Compared:
+    """Takes a step by `replay`, which is compared once with the step itself, and not used if it does something else.
+
+    `state` returns all tensors that the step changes, at their fixed places.
+    """
+
+    def __init__(self, step: Step, replay: Step, state: Callable[[], Sequence[Tensor]]) -> None:
+        self._step, self._take, self._state = step, replay, state
+        self._taken = 0
+
+    def __call__(self) -> None:
+        """Take a step."""
+        self._taken += 1
+        if self._taken != COMPARED:
+            self._take()
+        elif not same_bits(_nothing(self._take), _nothing(self._step), self._state()):
+            log.warning(DIFFERS)
+            self._take = self._step
+
+
+DIFFERS = (
+    "A replayed step ended with other numbers than the same step launched kernel by kernel, so that all further steps "
+    "are launched, which is slower. Please report it, with the versions of torch and of the driver."
+)
+
+
+def same_bits(
+    replay: Callable[[], Sequence[Tensor]], launch: Callable[[], Sequence[Tensor]], state: Sequence[Tensor]
+) -> bool:
+    """Take one step twice from the same state, replayed and launched, and say whether it ended with the same numbers.
+
+    Compared are the tensors of `state`, which the step changes in place, and those that it returns. The state is then
+    the launched step's.
+    """
+    before = _copies(state)
+    replayed = [*_copies(replay()), *_copies(state)]
+    with torch.no_grad():
+        for tensor, value in zip(state, before, strict=True):
+            tensor.copy_(value)
+    launched = [*_copies(launch()), *_copies(state)]
+    return len(replayed) == len(launched) and all(
+        one.shape == two.shape and torch.allclose(one, two, rtol=0, atol=0, equal_nan=True)
+        for one, two in zip(replayed, launched, strict=True)
+    )
+
+
+def trained_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """All that a step of training changes in place: weights, statistics and the optimizer's state."""
+    kept = chain.from_iterable(one.values() for one in optimizer.state.values())
+    return [*network.parameters(), *network.buffers(), *(one for one in kept if isinstance(one, Tensor))]
+
+
+def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:
+    return [one.detach().to("cpu", copy=True) for one in tensors]
+
+
+def _nothing(step: Step) -> Callable[[], Sequence[Tensor]]:
+    def take() -> Sequence[Tensor]:
+        step()
+        return ()
+
+    return take
 
 
 @dataclass

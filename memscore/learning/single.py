@@ -14,7 +14,7 @@ from memscore.learning.memory import Batches
 from memscore.learning.networks import adopt, build_network, least_batch
 from memscore.learning.networks.network import Network
 from memscore.learning.optimization import optimizer_of, require_finite, set_learning_rate
-from memscore.learning.replay import Replay
+from memscore.learning.replay import Compared, Replay, trained_tensors
 from memscore.learning.seeding import seed
 from memscore.study.randomness import random_words
 from memscore.study.spec import NETWORKS, Recipe
@@ -64,9 +64,10 @@ def train_single(data: DeviceData, recipe: Recipe, membership: np.ndarray, name:
     recorded = data.device.type == "cuda" and recipe.network in NETWORKS
     positions = torch.arange(recipe.batch_size, device=data.device)
     first = positions.clone()
-    replays = (
-        {one: Replay(partial(learn, positions, one), data.device) for one in (augmentation, None)} if recorded else {}
-    )
+    replays: dict[Augmentation | None, Compared] = {}
+    for one in (augmentation, None) if recorded else ():
+        take = partial(learn, positions, one)
+        replays[one] = Compared(take, Replay(take, data.device), lambda: [*trained_tensors(network, optimizer), total])
     network.train()
     for epoch in range(recipe.epochs):
         order.copy_(torch.from_numpy(epoch_order(subset, name, epoch)))

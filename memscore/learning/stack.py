@@ -13,7 +13,7 @@ from torch import Tensor
 from memscore.arrays import Bools
 from memscore.learning.data import DeviceData, flat_inputs
 from memscore.learning.optimization import learning_rate, optimizer_of, require_finite, set_learning_rate
-from memscore.learning.replay import Replay
+from memscore.learning.replay import Compared, Replay, trained_tensors
 from memscore.learning.stacked_mlp import StackedMLP
 from memscore.study.randomness import random_words, seed_for
 from memscore.study.spec import Recipe
@@ -80,7 +80,13 @@ def train_stacks(
             if whole and recorder is not None:
                 if replayed is None:
                     rates = [learning_rate(recipe, one, steps) for one in range(steps)]
-                    replayed = _Replayed(learn, optimizer, torch.tensor(rates, device=data.device), recorder)
+                    replayed = _Replayed(
+                        learn,
+                        optimizer,
+                        torch.tensor(rates, device=data.device),
+                        recorder,
+                        lambda: [*trained_tensors(model, optimizer), total],
+                    )
                 replayed.take(order, weight, whole, size, step)
             step += whole
             for start in range(whole * size, order.shape[1], size):
@@ -119,6 +125,7 @@ class _Replayed:
         optimizer: torch.optim.Optimizer,
         rates: Tensor,
         record: Record,
+        state: Callable[[], list[Tensor]],
     ) -> None:
         self._learn = learn
         self._rates = rates
@@ -126,7 +133,8 @@ class _Replayed:
         self._step = torch.zeros(1, dtype=torch.int64, device=rates.device)
         self._batch = torch.zeros(1, dtype=torch.int64, device=rates.device)
         self._order = self._weight = torch.empty(0, device=rates.device)
-        self._take = record(self._once)
+        places = [self._rate, self._step, self._batch]
+        self._take = Compared(self._once, record(self._once), lambda: [*state(), *places])
 
     def take(self, order: Tensor, weight: Tensor, whole: int, size: int, step: int) -> None:
         """Take `whole` steps with batches of this size, of which the first is step number `step`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from memscore.errors import InvalidInput
 from memscore.learning.networks import ResNet9, ResNet18, SmallCNN, Wrapped
 from memscore.learning.networks.network import Network
 from memscore.learning.networks.wrn28_10 import WRN28x10
-from memscore.learning.replay import WARM_UP
+from memscore.learning.replay import DIFFERS, WARM_UP
 from tests.conftest import make_dataset
 from tests.trainer.tape import Launches, Tape, Tapes
 from trainer.config import TrainConfig
@@ -28,6 +29,7 @@ from trainer.ledger import estimate
 from trainer.loop import Loop
 from trainer.methods import METHODS, Batch, Step
 from trainer.metrics import read_metrics
+from trainer.model import Passes
 from trainer.network import initial_network
 from trainer.recording import records_of, why_launched
 from trainer.step_draws import Draws
@@ -113,6 +115,7 @@ def test_replayed_steps_end_where_launched_ones_do(method: str, options: dict[st
     tapes = Tapes()
     recorded, launched = learner(given, tapes), learner(given, Launches())
     assert taken(recorded) == taken(launched)
+    assert recorded.recorded
     assert same(recorded.tensors(), launched.tensors())
     assert recorded.model.passes == launched.model.passes
     phases = len(tapes.made)
@@ -247,6 +250,73 @@ def test_steps_that_cannot_be_recorded_are_launched_and_it_is_said_once(caplog: 
         "Steps cannot be recorded and are launched kernel by kernel, which is slower: "
         "operation not permitted when stream is capturing"
     ]
+
+
+class Wrong(Tapes):
+    """Replays do something else besides the step, as where a recording has frozen what should change."""
+
+    def __init__(self, spoil: Callable[[], object]) -> None:
+        super().__init__()
+        self.spoil = spoil
+
+    def __call__(self, step: Any) -> Any:
+        taped = super().__call__(step)
+
+        def replay() -> None:
+            taped()
+            if taped.replayed:
+                self.spoil()
+
+        return replay
+
+
+@pytest.mark.parametrize("fields", [{}, {"averaging": 0.9}, {"weight_perturbation": 0.01}])
+@pytest.mark.parametrize("what", ["weight", "momentum", "statistic", "loss"])
+def test_a_recording_that_does_something_else_is_found_and_not_used(
+    what: str, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+):
+    given = config("bat", **fields)
+
+    def spoil() -> None:
+        tensors = wrong.tensors()
+        if what == "loss":
+            recording = next(iter(wrong._steps._kept.values()))  # pyright: ignore[reportOptionalMemberAccess, reportPrivateUsage] -- spoiled from outside
+            place = recording._results[0].value  # pyright: ignore[reportPrivateUsage] -- the same
+        else:
+            names = {"weight": "network.head.weight", "momentum": "momentum.0", "statistic": "running_mean"}
+            place = next(value for name, value in tensors.items() if name.endswith(names[what]))
+        with torch.no_grad():
+            place.view(-1)[0] += 1e-3
+
+    tapes = Wrong(spoil)
+    wrong, launched = learner(given, tapes), learner(given, Launches())
+    with caplog.at_level(logging.WARNING):
+        assert taken(wrong) == taken(launched)
+    assert same(wrong.tensors(), launched.tensors())
+    assert wrong.model.passes == launched.model.passes
+    assert [one.getMessage() for one in caplog.records] == [DIFFERS]
+    assert not wrong.recorded
+    assert tapes.made[0].replayed == 1
+    assert tapes.forgotten == 1
+
+
+def test_a_selection_that_is_replayed_wrongly_is_found(caplog: pytest.LogCaptureFixture):
+    """Its result says which images withstand the attack; nothing else changes."""
+    given = config()
+    found: list[torch.Tensor] = []
+
+    def spoil() -> None:
+        recording = next(iter(one._selections[one.network]._kept.values()))  # pyright: ignore[reportPrivateUsage] -- spoiled from outside
+        recording._results[0].logical_not_()  # pyright: ignore[reportPrivateUsage] -- the same
+
+    for records in (Wrong(spoil), Launches()):
+        one = learner(given, records)
+        one.network.eval()
+        withstand = one.withstand(one.network, given.training_attack, Passes())
+        assert withstand is not None
+        found.append(torch.stack([withstand(batch(number).images, batch(number).labels) for number in range(8)]))
+    assert torch.equal(*found)
+    assert [record.getMessage() for record in caplog.records] == [DIFFERS]
 
 
 def test_memory_that_runs_out_is_no_reason_to_launch():

@@ -189,7 +189,7 @@ def test_recorded_adversarial_steps_are_the_launched_ones(method: str, fields: d
     prepare(GPU)
     config = adversarial(method, fields)
     (recorded, losses), (launched, expected) = stepped(config, None), stepped(config, Launches())
-    assert recorded.recorded
+    assert recorded.recorded, "a recording was wrong and is not used"
     assert losses == expected
     assert recorded.model.passes == launched.model.passes
     for name, value in launched.tensors().items():
@@ -202,7 +202,9 @@ def test_forty_recordings_in_one_process_do_not_disturb_each_other():
     config = adversarial("pgd", {"precision": "bfloat16"})
     _, expected = stepped(config, Launches())
     for _ in range(20):  # two recordings each, the first of which is freed
-        assert stepped(config, None)[1] == expected
+        learner, losses = stepped(config, None)
+        assert losses == expected
+        assert learner.recorded, "a recording was wrong and is not used"
 
 
 def test_recordings_take_little_more_memory_than_launched_steps():

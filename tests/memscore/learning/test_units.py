@@ -3,7 +3,9 @@
 import gc
 import math
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from memscore.learning import unit as unit_module
 from memscore.learning.calibration import seconds_a_trial
 from memscore.learning.data import Augmentation, DeviceData, flat_inputs, pixels
 from memscore.learning.optimization import learning_rate, optimizer_of
+from memscore.learning.replay import DIFFERS, Compared, trained_tensors
 from memscore.learning.single import single_logits, train_single
 from memscore.learning.stack import Members, flattened, stack_logits, train_stack, train_stacks
 from memscore.learning.unit import train_unit
@@ -428,6 +431,64 @@ def test_recorded_steps_of_a_stack_end_where_launched_ones_do(data: DeviceData, 
     for one, other in zip(recorded, launched, strict=True):
         assert all(torch.equal(mine, theirs) for mine, theirs in zip(one.parameters(), other.parameters(), strict=True))
     assert bool(tapes.replayed) == (recipe.batch_size == 8)
+
+
+def test_a_recording_of_a_stack_that_does_something_else_is_found_and_not_used(
+    data: DeviceData, caplog: pytest.LogCaptureFixture
+):
+    recipe = QUICK.model_copy(update={"epochs": 4, "batch_size": 4})
+    members = [Members(unit_membership(Design(), 60, units(recipe, 10)[0]), (0, 0))]
+    tapes = Tapes()
+
+    def one_sided(step: Callable[[], None]) -> Callable[[], None]:
+        """Replays take the recorded step, and then once more."""
+        taped = tapes(step)
+
+        def replay() -> None:
+            taped()
+            if taped.replayed:
+                taped()
+
+        return replay
+
+    found = train_stacks(data, recipe, members, record=one_sided)[0]
+    expected = train_stacks(data, recipe, members)[0]
+    assert all(torch.equal(one, two) for one, two in zip(found.parameters(), expected.parameters(), strict=True))
+    assert [one.getMessage() for one in caplog.records] == [DIFFERS]
+    assert tapes.replayed == 2
+
+
+@pytest.mark.parametrize(("spoiled", "replays"), [(False, 5), (True, 1)])
+def test_a_step_of_one_network_is_compared_with_its_recording_once(spoiled: bool, replays: int):
+    """As `train_single` does on a GPU: here the recording is a tape, of a step with momentum and BatchNorm."""
+    ends: list[list[torch.Tensor]] = []
+    for compared in (False, True):
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+        optimizer = torch.optim.SGD(network.parameters(), 0.1, 0.9)
+        step = partial(_step_of, network, optimizer, batch := torch.empty(8, 4))
+        taped = Taped(step)
+
+        def replay(taped: Taped = taped, network: torch.nn.Module = network) -> None:
+            taped()
+            if spoiled and taped.replayed:
+                with torch.no_grad():
+                    next(network.parameters()).add_(1e-3)
+
+        take = Compared(step, replay, partial(trained_tensors, network, optimizer)) if compared else step
+        for number in range(9):
+            batch.copy_(torch.rand(8, 4, generator=torch.Generator().manual_seed(number)))
+            take()
+        ends.append(trained_tensors(network, optimizer))
+        assert taped.replayed == (replays if compared else 0)
+    assert len(ends[0]) == 4 + 3 + 4
+    assert all(torch.equal(one, two) for one, two in zip(*ends, strict=True))
+
+
+def _step_of(network: torch.nn.Module, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    network(batch).square().sum().backward()
+    optimizer.step()
 
 
 def test_the_recording_of_a_stack_is_freed_at_once(data: DeviceData, monkeypatch: pytest.MonkeyPatch):
