@@ -42,7 +42,7 @@ ACROSS = 2
 
 
 def panels_in_rows(count: int, *, height: float = 2.4, shared: bool = True) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels of this height in inches, two beside each other, row by row.
+    """A figure with `count` panels, each `height` inches high, two beside each other, row by row.
 
     shared: one scale of y for all.
     """
@@ -91,7 +91,7 @@ def mean(
 
 
 def bars(axes: Axes, line: Sequence[tuple[int, Estimate]], colour: str, aside: float) -> None:
-    """Draw estimates in per cent over epochs, each with its interval as a bar, so far `aside` of its epoch."""
+    """Draw estimates in per cent over epochs, each with its interval as a bar, `aside` of its epoch."""
     value, low, high = (np.array([100 * getattr(one, name) for _, one in line]) for name in ("value", "low", "high"))
     look: dict[str, Any] = {"marker": _marker(colour), "markersize": 3, "elinewidth": 1, "capsize": 1.5}
     places = [epoch + aside for epoch, _ in line]
