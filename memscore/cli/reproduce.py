@@ -137,6 +137,6 @@ def _print_cost(work: Reproduction, cost: ReproductionCost, as_json: bool) -> No
         ("settings", "; ".join(dict.fromkeys(one.described for wanted in work.wanted for one in wanted.settings))),
         ("studies", f"{counted(cost.trials, 'trial')} to train, about {readable(cost.seconds_of_studies)}"),
         ("runs", f"{cost.left} of {cost.runs} to train, about {readable(cost.seconds_of_runs)}"),
-        ("together", f"about {readable(cost.seconds)} on this machine, not counting attacks by CW and AutoAttack"),
+        ("together", f"about {readable(cost.seconds)} on this machine, not counting CW, APGD and AutoAttack"),
     ]
     print_table(("what", "how much"), rows)

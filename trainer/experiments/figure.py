@@ -20,7 +20,7 @@ from trainer.interval import Estimate
 COLOURS = (BLUE, GREEN, ORANGE, "#CC79A7", "#E69F00", "#56B4E9", GREY, "#000000")
 """The palette of Okabe and Ito, in order of use."""
 
-GREYS = ("#000000", "#4d4d4d", "#7a7a7a", "#9c9c9c", "#b8b8b8")
+GREYS = ("#000000", "#3f3f3f", "#666666", "#888888", "#a3a3a3", "#bababa")
 """For attacks, with a marker each: colours are those of methods and groups of samples."""
 
 STYLES = {"clean": "-", "pgd": "--"}

@@ -12,11 +12,18 @@ import numpy as np
 from memscore.arrays import Bools
 from trainer.evaluation import SampleRecords
 from trainer.experiments.inputs import Panel
-from trainer.experiments.run import AVERAGED, CONTENDERS, Contender, compared
+from trainer.experiments.run import AVERAGED, CONTENDERS, STRONG, Contender, compared
 from trainer.experiments.verdict import Verdict, above, no_loss
 from trainer.interval import Estimate, difference, estimate, weakest
 
-ATTACKS = {"clean": "clean", "fgsm": "FGSM", "pgd": "PGD-20", "cw": "CW", "autoattack": "AutoAttack"}
+ATTACKS = {
+    "clean": "clean",
+    "fgsm": "FGSM",
+    "pgd": "PGD-20",
+    "cw": "CW",
+    STRONG: "APGD",
+    "autoattack": "AutoAttack",
+}
 GROUPS = ("all", "typical", "atypical", "control")
 BEST_ADVERSARIAL, BEST_CLEAN = "PGD, best adv.", "PGD, best clean"
 BATS = tuple(one.label for one in CONTENDERS if one.method == "bat")

@@ -16,6 +16,12 @@ from trainer.folder import RunFolder
 from trainer.methods import METHODS
 from trainer.outcome import is_finished
 
+STRONG = "apgd-ce+apgd-t"
+"""The first two parts of AutoAttack, which leave next to nothing for the others and can attack all samples."""
+
+TRIED = ("fgsm", "pgd", "cw", STRONG, "autoattack")
+"""The attacks of tables 4 to 7."""
+
 
 @dataclass(frozen=True)
 class ExperimentRun:
@@ -23,7 +29,7 @@ class ExperimentRun:
 
     stage: its method, after the part of the paper if that matters. point: what distinguishes it from other runs of its
     stage and seed. fields: all fields that are set for it, including `point`.
-    attacked: checkpoints to evaluate with CW and AutoAttack too.
+    attacked: checkpoints to evaluate with all attacks of TRIED.
     """
 
     setting: Setting
@@ -69,13 +75,22 @@ class ExperimentRun:
             steps.append((*memscore, "train", *about, *assignments, "--output", str(folder)))
         for checkpoint in self.attacked:
             output = folder / ATTACKED / checkpoint
-            if not (output / TABLE_JSON).is_file():
+            if not _is_attacked(output):
                 samples = str(self.setting.autoattack_samples)
-                how = ("--splits", "test", "--autoattack-samples", samples, "--alarm-samples", "0", "--scores", study)
+                how = ("--attacks", ",".join(TRIED), "--splits", "test", "--autoattack-samples", samples)
+                how += ("--alarm-samples", "0", "--scores", study)
                 steps.append(
                     (*memscore, "evaluate", str(folder / CHECKPOINTS / checkpoint), *how, "--output", str(output))
                 )
         return steps
+
+
+def _is_attacked(evaluation: Path) -> bool:
+    """Whether a checkpoint was evaluated with all attacks of TRIED, and not as earlier versions did."""
+    try:
+        return set(TRIED) <= set(json.loads((evaluation / TABLE_JSON).read_text())["meta"]["attacks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from trainer.evaluation.result import SAMPLES
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.inputs import Finished, Panel, StudyMaterial
+from trainer.experiments.run import TRIED
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.experiments.setting import Setting
 
@@ -96,7 +97,7 @@ def finish(run: Finished, share: Share, *, distance: float | Callable[[str, int]
         far = {split: distance(split, epoch) if callable(distance) else distance for split in SIZES}
         _write_json(home / TABLE_JSON, {"rows": [_row(split, far[split] + 0.001 * seed) for split in SIZES]})
     for name in run.run.attacked:
-        attacks = ("clean", "fgsm", "pgd", "cw", "autoattack")
+        attacks = ("clean", *TRIED)
         _write_samples(run.folder / ATTACKED / name, [_samples("test", share, seed, config.epochs, attacks)])
     _write_json(run.folder / FINISHED, {"checkpoints": ["last"]})
 

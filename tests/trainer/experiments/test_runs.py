@@ -11,7 +11,7 @@ from memscore.errors import Conflict, InvalidInput
 from trainer.experiments.catalogue import ITEMS, chosen
 from trainer.experiments.cost import passes
 from trainer.experiments.miniature import MINIATURES, Miniature, halved
-from trainer.experiments.run import CONTENDERS, compared, merged, preliminary
+from trainer.experiments.run import CONTENDERS, TRIED, compared, merged, preliminary
 from trainer.experiments.scales import CIFAR10, CIFAR100, RESNET18, RESNET32, SCALES, TINY, WRN, setting, settings_of
 
 PAPERS = [*(f"fig{number}" for number in range(1, 24)), *(f"table{number}" for number in range(1, 8))]
@@ -87,8 +87,12 @@ def test_commands_do_what_is_missing(tmp_path: Path):
     (folder / "config.json").write_text(json.dumps({"config": run.config().model_dump(mode="json")}))
     assert run.steps(tmp_path, "fashion-5", "abc") == [attack]
     (folder / "attacks/last").mkdir(parents=True)
-    (folder / "attacks/last/table.json").write_text("{}")
+    for earlier in ("{}", '{"meta": {"attacks": ["fgsm", "pgd", "cw", "autoattack"]}}'):
+        (folder / "attacks/last/table.json").write_text(earlier)
+        assert run.steps(tmp_path, "fashion-5", "abc") == [attack]
+    (folder / "attacks/last/table.json").write_text(json.dumps({"meta": {"attacks": TRIED}}))
     assert run.steps(tmp_path, "fashion-5", "abc") == []
+    assert attack[attack.index("--attacks") + 1] == "fgsm,pgd,cw,apgd-ce+apgd-t,autoattack"
     assert json.loads(dict(run.fields)["network_options"]) == {"hidden": [512, 512]}
 
 

@@ -10,12 +10,12 @@ import pytest
 from memscore.errors import InvalidInput
 from tests.trainer.experiments.finished_runs import SUBSET, Bench, Share, drawn, finish, study, verdicts
 from trainer.experiments.catalogue import ITEMS
-from trainer.experiments.method_comparison import BATS, BEST_ADVERSARIAL
-from trainer.experiments.run import ExperimentRun
+from trainer.experiments.method_comparison import ATTACKS, BATS, BEST_ADVERSARIAL
+from trainer.experiments.run import STRONG, TRIED, ExperimentRun
 from trainer.experiments.scales import CIFAR100, RESNET18, TINY, WRN, setting
 from trainer.experiments.setting import Setting
 
-DROPS = {"clean": 0.0, "fgsm": 0.25, "pgd": 0.35, "cw": 0.37, "autoattack": 0.47}
+DROPS = {"clean": 0.0, "fgsm": 0.25, "pgd": 0.35, "cw": 0.37, STRONG: 0.46, "autoattack": 0.47}
 
 
 def ended(
@@ -85,13 +85,14 @@ def test_the_table_shows_deviations_over_seeds_and_the_papers_numbers(tmp_path: 
     ended(bench, {"bat": 0.7})
     artifact = bench.make("table4")
     lines = artifact.tables[0].splitlines()
-    assert lines[0] == "| fashion-5, mlp-512 | all, clean | all, FGSM | all, PGD-20 | all, CW | all, AutoAttack |"
+    heads = ("clean", "FGSM", "PGD-20", "CW", "APGD", "AutoAttack")
+    assert lines[0] == f"| fashion-5, mlp-512 | {' | '.join(f'all, {one}' for one in heads)} |"
     assert len(lines) == 2 + 17
     cells = lines[2].split(" | ")
     assert cells[0] == f"| {BEST_ADVERSARIAL}"
     assert cells[1].endswith("(56.9)")
     assert " ± " in cells[1]
-    assert cells[5].endswith("(23.6) |")
+    assert cells[6].endswith("(23.6) |")
     row = next(one for one in artifact.numbers if one["method"] == BEST_ADVERSARIAL and one["attack"] == "clean")
     assert cells[1].startswith(f"{100 * row['accuracy']:.1f} ± {100 * row['deviation over seeds']:.1f}")
 
@@ -101,9 +102,27 @@ def test_autoattack_is_compared_on_the_samples_that_it_tried(tmp_path: Path):
     ended(bench, {})
     artifact = bench.make("table4")
     assert f"AutoAttack ran on {SUBSET} of the 1,200" in artifact.notes[0]
+    assert "times that a network withstands APGD on one of them, AutoAttack defeats it" in artifact.notes[0]
     ranking = artifact.verdicts[0]
     assert ranking.finding.startswith("AutoAttack leaves no more")
     assert ranking.verdict == "confirmed"
+
+
+def test_findings_on_autoattack_are_judged_by_its_first_parts_on_all_samples(tmp_path: Path):
+    assert set(ATTACKS) == {"clean", *TRIED}
+    bench = Bench(tmp_path)
+    ended(bench, {})
+    artifact = bench.make("table4")
+    judged = {attack: sum(f"({name})" in one.finding for one in artifact.verdicts) for attack, name in ATTACKS.items()}
+    assert (judged["cw"], judged[STRONG], judged["autoattack"]) == (4, 4, 0)
+    label = f"{BATS[0]} has adversarial accuracy (APGD) on all test samples comparable to that of {BEST_ADVERSARIAL}"
+    (found,) = (one for one in artifact.verdicts if one.finding == label)
+    (best,) = (
+        one
+        for one in artifact.numbers
+        if one["method"] == BEST_ADVERSARIAL and one["attack"] == STRONG and one["samples"] == "all"
+    )
+    assert f"against {100 * best['accuracy']:.1f} [" in found.numbers
 
 
 def test_an_attack_that_leaves_more_than_a_weaker_one_breaks_the_ranking(
@@ -114,7 +133,7 @@ def test_an_attack_that_leaves_more_than_a_weaker_one_breaks_the_ranking(
     ended(bench, {})
     ranking = bench.make("table4").verdicts[0]
     assert ranking.verdict == "contradicted"
-    assert "AutoAttack to CW" in ranking.numbers
+    assert "AutoAttack to APGD" in ranking.numbers
 
 
 def test_one_seed_has_no_deviation(tmp_path: Path):
