@@ -175,15 +175,17 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, home: Path) -> str:
-    """A URL of a database: with the stored study or migrated if that fixture is among the test's, else empty."""
-    migrated, stored = (name in request.fixturenames for name in ("database", "stored_study"))
+    """A URL of a database: with the study of one of these fixtures, or migrated, if the test has them, else empty."""
+    migrated, stored, whole = (name in request.fixturenames for name in ("database", "stored_study", "whole"))
     if request.param == "sqlite":
         template: Path | None = request.getfixturevalue("sqlite_template") if migrated else None
         if stored:
             template = request.getfixturevalue("study_template").home / "memscore.db"
+        if whole:
+            template = request.getfixturevalue("whole_template")
         return create_sqlite(home / "memscore.db", template)
     server: SharedPostgres = request.getfixturevalue("postgresql")
-    return server.create_database(migrated, store_study if stored else None)
+    return server.create_database(migrated, store_whole if whole else store_study if stored else None)
 
 
 @pytest.fixture
@@ -324,6 +326,23 @@ def study_template(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Pa
     opened.close()
     save(study.dataset, home)
     return StudyTemplate(study, home)
+
+
+def store_whole(database: Database) -> None:
+    """Store the same study with something of every kind: outputs, probabilities, full trials, a job, published rows."""
+    from tests.whole_study import complete
+
+    complete(database, store_study(database))
+
+
+@pytest.fixture(scope="session")
+def whole_template(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Path:
+    """A SQLite database with what `store_whole` stores, to be copied."""
+    file = tmp_path_factory.mktemp("whole") / "memscore.db"
+    opened = open_database(create_sqlite(file, sqlite_template))
+    store_whole(opened)
+    opened.close()
+    return file
 
 
 @pytest.fixture

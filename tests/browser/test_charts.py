@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import settled
 from tests.processes import Service
 
-MOVES = 40
+MOVES = 8
 COUNTED = """
   const live = new Set();
   window.ResizeObserver = class extends ResizeObserver {

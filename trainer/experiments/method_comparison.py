@@ -12,7 +12,7 @@ import numpy as np
 from memscore.arrays import Bools
 from trainer.evaluation import SampleRecords
 from trainer.experiments.inputs import Panel
-from trainer.experiments.run import AVERAGED, CONTENDERS, STRONG, Contender, compared
+from trainer.experiments.run import APGD, AVERAGED, CONTENDERS, Contender, compared
 from trainer.experiments.verdict import Verdict, above, no_loss
 from trainer.interval import Estimate, difference, estimate, weakest
 
@@ -21,7 +21,7 @@ ATTACKS = {
     "fgsm": "FGSM",
     "pgd": "PGD-20",
     "cw": "CW",
-    STRONG: "APGD",
+    APGD: "APGD",
     "autoattack": "AutoAttack",
 }
 GROUPS = ("all", "typical", "atypical", "control")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,17 +11,29 @@ from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.launch import python
 from memscore.runs.layout import ATTACKED, CHECKPOINTS, TABLE_JSON
+from trainer.attacks.autoattack import LEAST_CLASSES
 from trainer.config import TrainConfig
 from trainer.experiments.setting import Fields, Setting
 from trainer.folder import RunFolder
 from trainer.methods import METHODS
 from trainer.outcome import is_finished
 
-STRONG = "apgd-ce+apgd-t"
-"""The first two parts of AutoAttack, which leave next to nothing for the others and can attack all samples."""
+APGD = "apgd"
+"""How tables 4 to 7 call the first two parts of AutoAttack, which leave next to nothing for the others."""
 
-TRIED = ("fgsm", "pgd", "cw", STRONG, "autoattack")
-"""The attacks of tables 4 to 7."""
+
+def attack_named(attack: str, classes: int) -> str:
+    """What an attack of these tables is called in evaluations: APGD's parts differ with the number of classes."""
+    if attack != APGD:
+        return attack
+    parts = ("apgd-t", "apgd-dlr")
+    possible = [one for one in parts if classes >= LEAST_CLASSES.get(one, 2)]
+    return "+".join(("apgd-ce", *possible[:1]))
+
+
+def attacks_tried(classes: int) -> tuple[str, ...]:
+    """The attacks of tables 4 to 7, as evaluations call them."""
+    return tuple(attack_named(one, classes) for one in ("fgsm", "pgd", "cw", APGD, "autoattack"))
 
 
 @dataclass(frozen=True)
@@ -29,7 +42,7 @@ class ExperimentRun:
 
     stage: its method, after the part of the paper if that matters. point: what distinguishes it from other runs of its
     stage and seed. fields: all fields that are set for it, including `point`.
-    attacked: checkpoints to evaluate with all attacks of TRIED.
+    attacked: checkpoints to evaluate with the attacks of tables 4 to 7.
     """
 
     setting: Setting
@@ -60,8 +73,8 @@ class ExperimentRun:
         """Its folder within that of all runs of its setting."""
         return runs / self.name
 
-    def steps(self, runs: Path, dataset: str, study: str) -> list[tuple[str, ...]]:
-        """The commands that remain to be run for it, in order.
+    def steps(self, runs: Path, dataset: str, study: str, classes: int) -> list[tuple[str, ...]]:
+        """The commands that remain to be run for it, in order; `classes` is the number that the dataset has.
 
         Raises Conflict if its folder holds a finished run with other settings, such as those of another version.
         """
@@ -75,9 +88,16 @@ class ExperimentRun:
             steps.append((*memscore, "train", *about, *assignments, "--output", str(folder)))
         for checkpoint in self.attacked:
             output = folder / ATTACKED / checkpoint
-            if not _is_attacked(output):
+            if not _is_attacked(output, attacks_tried(classes)):
                 samples = str(self.setting.autoattack_samples)
-                how = ("--attacks", ",".join(TRIED), "--splits", "test", "--autoattack-samples", samples)
+                how = (
+                    "--attacks",
+                    ",".join(attacks_tried(classes)),
+                    "--splits",
+                    "test",
+                    "--autoattack-samples",
+                    samples,
+                )
                 how += ("--alarm-samples", "0", "--scores", study)
                 steps.append(
                     (*memscore, "evaluate", str(folder / CHECKPOINTS / checkpoint), *how, "--output", str(output))
@@ -85,10 +105,10 @@ class ExperimentRun:
         return steps
 
 
-def _is_attacked(evaluation: Path) -> bool:
-    """Whether a checkpoint was evaluated with all attacks of TRIED, and not as earlier versions did."""
+def _is_attacked(evaluation: Path, attacks: Sequence[str]) -> bool:
+    """Whether a checkpoint was evaluated with all of these attacks; earlier versions had fewer."""
     try:
-        return set(TRIED) <= set(json.loads((evaluation / TABLE_JSON).read_text())["meta"]["attacks"])
+        return set(attacks) <= set(json.loads((evaluation / TABLE_JSON).read_text())["meta"]["attacks"])
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -79,9 +79,9 @@ class Reproduction:
         """The commands of the unfinished runs, by run name; all studies must exist."""
         found: dict[str, Command] = {}
         for run in self.runs():
-            steps = run.steps(
-                self.runs_folder(run.setting), run.setting.dataset, self.studies.of(run.setting).message.id
-            )
+            study = self.studies.of(run.setting)
+            folder, classes = self.runs_folder(run.setting), study.dataset.classes
+            steps = run.steps(folder, run.setting.dataset, study.message.id, classes)
             if steps:
                 name = self.name_of(run)
                 found[name] = Command(name=name, steps=tuple(steps), log=self.log_of(name).resolve())

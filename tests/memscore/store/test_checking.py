@@ -7,7 +7,6 @@ import shutil
 import sqlite3
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,16 @@ import numpy as np
 import pytest
 from sqlalchemy import Column, Connection, Table, delete, select, text, update
 
-from memscore.datasets.storage import open_dataset
-from memscore.scores.table_builder import build_tables
 from memscore.scores.tables import PairsTable, ScoreTable
 from memscore.store import Database, checking_studies, evidence, jobs, tables
 from memscore.store import studies as study_queries
-from memscore.store.checking import check, size
+from memscore.store.checking import size
 from memscore.store.database import now
 from memscore.store.datasets import by_name
-from memscore.store.findings import DatabaseFinding
-from memscore.store.publishing import publish
-from memscore.store.rebuilding import all_pairs, count_study, keep_tables, provenance, similarity_of
+from memscore.store.rebuilding import all_pairs
 from memscore.store.schema import (
     datasets,
     full_trials,
-    metadata,
     pair_scores,
     pair_tables,
     sample_scores,
@@ -38,77 +32,20 @@ from memscore.store.schema import (
     trials,
 )
 from memscore.store.schema import jobs as jobs_table
-from memscore.study.bits import digest, pack, unpack
-from memscore.study.evidence import Trial
 from memscore.study.spec import Design, Target, Wanted
 from tests.conftest import StoredStudy, make_trials
-from tests.made_evidence import with_outputs
-
-
-def ignore(*progress: object) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A home and a database with something of every kind, nothing of it damaged."""
-
-    database: Database
-    home: Path
-    study: str
-
-    def check(self, *, repair: bool = False) -> list[DatabaseFinding]:
-        return list(check(self.database, self.home, repair=repair, watch=ignore))
-
-    def contents(self) -> dict[str, list[str]]:
-        with self.database.reading() as connection:
-            return {
-                name: sorted(map(repr, connection.execute(text(f"SELECT * FROM {name}")).all()))
-                for name in metadata.tables
-            }
-
-    def build(self, connection: Connection) -> tuple[ScoreTable, PairsTable]:
-        record = study_queries.find(connection, self.study)
-        dataset = open_dataset(self.home, record.fingerprint)
-        counts = count_study(connection, record, np.asarray(dataset.y_train), np.asarray(dataset.y_test))
-        sketches = evidence.sketches(connection, self.study)
-        return build_tables(counts, provenance(connection, record), similarity_of(dataset, counts, sketches))
-
-    def digests(self) -> tuple[str | None, str | None]:
-        with self.database.reading() as connection:
-            return tables.current_digests(connection, self.study)
+from tests.whole_study import Whole
 
 
 @pytest.fixture
 def whole(database: Database, stored_study: StoredStudy, home: Path) -> Whole:
-    random = np.random.default_rng(1)
-    made = Whole(database, home, stored_study.record.id)
-    recorded = [
-        replace(trial, train_probability=random.bytes(60), test_probability=random.bytes(20))
-        for trial in stored_study.trials[:20]
-    ]
-    labels = stored_study.dataset.y_train, stored_study.dataset.y_test
-    recorded += [with_outputs(trial, *labels) for trial in stored_study.trials[20:30]]
-    full = [with_outputs(full_trial(trial), *labels) for trial in stored_study.trials[:5]]
-    with database.writing() as connection:
-        connection.execute(trials.delete().where(trials.c.number < 30))
-        connection.execute(score_tables.delete())
-        connection.execute(pair_tables.delete())
-        evidence.add(connection, made.study, recorded + full)
-        keep_tables(connection, stored_study.record, *made.build(connection))
-        done, _ = jobs.submit(connection, made.study, Wanted(target=Target(trials=40)), 40)
-        jobs.claim(connection, "host/1/0", 60)
-        jobs.finish(connection, done.id, 1, "succeeded", "done")
-    publish(database, made.study, ignore)
-    assert made.check() == []
-    return made
+    """What tests/whole_study.py stores."""
+    return Whole(database, home, stored_study.record.id)
 
 
-def full_trial(trial: Trial) -> Trial:
-    """The same observations from a model that trained on all samples."""
-    accuracy = float(unpack(trial.train_bits, 60).mean())
-    everything = digest(pack(np.ones(60, np.bool_)))
-    return replace(trial, subset_digest=everything, in_accuracy=accuracy, out_accuracy=None)
+def test_a_sound_study_has_no_findings(whole: Whole):
+    assert whole.check() == []
+    assert whole.check(repair=True) == []
 
 
 def change(table: Table, number: int | None = None, **values: Any) -> Callable[[Connection, Whole], None]:

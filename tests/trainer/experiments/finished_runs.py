@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from trainer.evaluation.result import SAMPLES
 from trainer.experiments.artifact import Artifact
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.inputs import Finished, Panel, StudyMaterial
-from trainer.experiments.run import TRIED
+from trainer.experiments.run import attacks_tried
 from trainer.experiments.scales import CIFAR100, RESNET18, setting
 from trainer.experiments.setting import Setting
 
+CLASSES = 3
 SIZES = {"train": 500, "test": 1200}
 GROUPS = ("atypical", "typical", "other")
 SUBSET = 300
@@ -55,8 +57,9 @@ def study(trials: int = 300, *, atypical: bool = True) -> StudyMaterial:
     sets = Sets(train["atypical"], train["typical"], test["atypical"] & atypical, test["typical"], Thresholds())
     held_out = np.where(np.arange(SIZES["test"]) % 10 == 4, 0.3, np.where(test["atypical"], 0.28, 0.9))
     scores: Any = {"test_p": held_out.astype(np.float32)}  # every second sample of the others is as hard
-    nothing: Any = None
-    return StudyMaterial(message, nothing, scores, nothing, sets)
+    dataset: Any = SimpleNamespace(classes=CLASSES)
+    pairs: Any = None
+    return StudyMaterial(message, dataset, scores, pairs, sets)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ def finish(run: Finished, share: Share, *, distance: float | Callable[[str, int]
         far = {split: distance(split, epoch) if callable(distance) else distance for split in SIZES}
         _write_json(home / TABLE_JSON, {"rows": [_row(split, far[split] + 0.001 * seed) for split in SIZES]})
     for name in run.run.attacked:
-        attacks = ("clean", *TRIED)
+        attacks = ("clean", *attacks_tried(CLASSES))
         _write_samples(run.folder / ATTACKED / name, [_samples("test", share, seed, config.epochs, attacks)])
     _write_json(run.folder / FINISHED, {"checkpoints": ["last"]})
 

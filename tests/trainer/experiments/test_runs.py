@@ -11,7 +11,7 @@ from memscore.errors import Conflict, InvalidInput
 from trainer.experiments.catalogue import ITEMS, chosen
 from trainer.experiments.cost import passes
 from trainer.experiments.miniature import MINIATURES, Miniature, halved
-from trainer.experiments.run import CONTENDERS, TRIED, compared, merged, preliminary
+from trainer.experiments.run import CONTENDERS, attacks_tried, compared, merged, preliminary
 from trainer.experiments.scales import CIFAR10, CIFAR100, RESNET18, RESNET32, SCALES, TINY, WRN, setting, settings_of
 
 PAPERS = [*(f"fig{number}" for number in range(1, 24)), *(f"table{number}" for number in range(1, 8))]
@@ -77,7 +77,7 @@ def test_digits_stand_for_everything_where_there_is_no_fashion_mnist():
 def test_commands_do_what_is_missing(tmp_path: Path):
     mini = setting("mini", CIFAR100, RESNET18)
     run = compared(mini, CONTENDERS[4], 1, attacked=("last",))
-    train, attack = run.steps(tmp_path, "fashion-5", "abc")
+    train, attack = run.steps(tmp_path, "fashion-5", "abc", 5)
     assert train[4] == "train"
     assert "alpha=1" in " ".join(train)
     assert attack[4] == "evaluate"
@@ -85,15 +85,20 @@ def test_commands_do_what_is_missing(tmp_path: Path):
     folder.mkdir()
     (folder / "finished.json").write_text("{}")
     (folder / "config.json").write_text(json.dumps({"config": run.config().model_dump(mode="json")}))
-    assert run.steps(tmp_path, "fashion-5", "abc") == [attack]
+    assert run.steps(tmp_path, "fashion-5", "abc", 5) == [attack]
     (folder / "attacks/last").mkdir(parents=True)
     for earlier in ("{}", '{"meta": {"attacks": ["fgsm", "pgd", "cw", "autoattack"]}}'):
         (folder / "attacks/last/table.json").write_text(earlier)
-        assert run.steps(tmp_path, "fashion-5", "abc") == [attack]
-    (folder / "attacks/last/table.json").write_text(json.dumps({"meta": {"attacks": TRIED}}))
-    assert run.steps(tmp_path, "fashion-5", "abc") == []
+        assert run.steps(tmp_path, "fashion-5", "abc", 5) == [attack]
+    (folder / "attacks/last/table.json").write_text(json.dumps({"meta": {"attacks": attacks_tried(5)}}))
+    assert run.steps(tmp_path, "fashion-5", "abc", 5) == []
     assert attack[attack.index("--attacks") + 1] == "fgsm,pgd,cw,apgd-ce+apgd-t,autoattack"
     assert json.loads(dict(run.fields)["network_options"]) == {"hidden": [512, 512]}
+
+
+@pytest.mark.parametrize(("classes", "parts"), [(2, ""), (3, "+apgd-dlr"), (4, "+apgd-t"), (100, "+apgd-t")])
+def test_autoattacks_first_parts_are_those_that_the_number_of_classes_allows(classes: int, parts: str):
+    assert attacks_tried(classes) == ("fgsm", "pgd", "cw", f"apgd-ce{parts}", "autoattack")
 
 
 def test_a_finished_run_of_settings_that_are_no_longer_the_item_s_is_not_taken_for_it(tmp_path: Path):
@@ -104,7 +109,7 @@ def test_a_finished_run_of_settings_that_are_no_longer_the_item_s_is_not_taken_f
     before = run.config().model_copy(update={"epochs": 7}).model_dump(mode="json")
     (folder / "config.json").write_text(json.dumps({"config": before}))
     with pytest.raises(Conflict, match=r"holds another run, which differs in epochs; .* or remove this one"):
-        run.steps(tmp_path, "fashion-5", "abc")
+        run.steps(tmp_path, "fashion-5", "abc", 5)
 
 
 def test_passes_are_counted():

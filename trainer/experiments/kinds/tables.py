@@ -32,7 +32,7 @@ from trainer.experiments.method_comparison import (
     table,
 )
 from trainer.experiments.paper_numbers import published
-from trainer.experiments.run import STRONG, ExperimentRun, compared
+from trainer.experiments.run import APGD, ExperimentRun, attack_named, compared
 from trainer.experiments.scales import WRN
 from trainer.experiments.setting import Setting
 from trainer.experiments.verdict import Verdict, no_loss
@@ -46,7 +46,7 @@ SELECTED = (
     "paper's number, on its dataset and network, in brackets."
 )
 WEAKER = (
-    ("autoattack", STRONG),
+    ("autoattack", APGD),
     ("autoattack", "cw"),
     ("autoattack", "pgd"),
     ("cw", "fgsm"),
@@ -116,8 +116,9 @@ class ByAttack:
         notes: list[str] = []
         for panel, area in zip(panels, areas, strict=True):
             tried, every = shown(panel, attacked=True), groups(panel)["all"]
+            classes = panel.study.dataset.classes
             rights: Rights = {
-                label: {("all", attack): correct(samples, attack, every) for attack in ATTACKS}
+                label: {("all", attack): correct(samples, attack_named(attack, classes), every) for attack in ATTACKS}
                 for label, samples in tried.items()
             }
             found = _estimates(rights)
@@ -129,8 +130,9 @@ class ByAttack:
             notes += _subset(panel, rights, tried)
         legend_below(figure, areas[0], len(ATTACKS))
         caption = (
-            f"All test samples. {SELECTED} APGD is APGD-CE followed by APGD-T, the first two parts of AutoAttack. It "
-            "ran on all test samples, AutoAttack itself on a part, so that findings on AutoAttack are judged by APGD."
+            f"All test samples. {SELECTED} APGD is APGD-CE followed by APGD-T, the first two parts of AutoAttack "
+            "(with fewer than four classes, by APGD-DLR). It ran on all test samples, AutoAttack itself on a part, so "
+            "that findings on AutoAttack are judged by APGD."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
 
@@ -160,7 +162,7 @@ def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
     found: list[Verdict] = []
     for bat in BATS:
         found.append(contest.highest(bat, ("all", "clean")))
-        for attack in ("cw", STRONG):
+        for attack in ("cw", APGD):
             column = ("all", attack)
             found.append((contest.higher if wide else contest.comparable)(bat, BEST_ADVERSARIAL, column))
             found.append((contest.highest if wide else contest.comparable_to_all)(bat, column))
@@ -170,10 +172,11 @@ def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
 def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
     """Whether stronger attacks leave no more accuracy for any method, on the samples that all attacks tried."""
     differences: dict[tuple[str, str, str], Estimate] = {}
+    classes = panel.study.dataset.classes
     for label, samples in tried.items():
         masked = [np.ma.getmaskarray(one["correct_autoattack"]) for one in samples]
         of_all = ~np.logical_or.reduce(masked)
-        right = {attack: correct(samples, attack, of_all) for attack in ATTACKS}
+        right = {attack: correct(samples, attack_named(attack, classes), of_all) for attack in ATTACKS}
         for strong, weak in WEAKER:
             differences[label, strong, weak] = difference(right[strong], right[weak])
     decisive = weakest(differences, -MARGIN)
@@ -197,15 +200,15 @@ def _subset(panel: Panel, rights: Rights, tried_by: dict[str, list[SampleRecords
     return [
         f"{panel.setting.described}: AutoAttack ran on {tried:,} of the {whole:,} test samples, chosen with the same "
         f"share of every class and group; differences between methods are known to about ± "
-        f"{50 * (found.high - found.low):.1f} points there. {_beyond(tried_by)}"
+        f"{50 * (found.high - found.low):.1f} points there. {_beyond(tried_by, panel.study.dataset.classes)}"
     ]
 
 
-def _beyond(tried: dict[str, list[SampleRecords]]) -> str:
+def _beyond(tried: dict[str, list[SampleRecords]], classes: int) -> str:
     """What AutoAttack does to samples that its first two parts leave, over all methods and seeds."""
     left = lost = 0
     for samples in (one for of_method in tried.values() for one in of_method):
-        both = [samples[f"{CORRECT}{attack}"] for attack in (STRONG, "autoattack")]
+        both = [samples[f"{CORRECT}{attack_named(attack, classes)}"] for attack in (APGD, "autoattack")]
         attacked = ~np.logical_or.reduce([np.ma.getmaskarray(one) for one in both])
         strong, all_parts = (one.data[attacked] for one in both)
         left += int(strong.sum())
