@@ -15,7 +15,7 @@ from trainer.experiments.run import APGD, ExperimentRun
 from trainer.experiments.scales import CIFAR100, RESNET18, TINY, WRN, setting
 from trainer.experiments.setting import Setting
 
-DROPS = {"clean": 0.0, "fgsm": 0.25, "pgd": 0.35, "cw": 0.37, "apgd-ce+apgd-dlr": 0.46, "autoattack": 0.47}
+DROPS = {"clean": 0.0, "fgsm": 0.25, "pgd": 0.35, "cw": 0.37, "apgd-ce+apgd-dlr": 0.42, "autoattack": 0.47}
 
 
 def ended(
