@@ -22,12 +22,18 @@ def untimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "trial_time", lambda *_: calibration.TrialTime(0.5))
 
 
-def test_a_dry_run_measures_here_and_queues_nothing(memscore, embedded: StoredStudy, database: Database):
+@pytest.mark.databases("sqlite")
+def test_a_dry_run_measures_here(memscore, embedded: StoredStudy, database: Database):
     register(database, load(), "made-up", embedded.dataset)
     plan = memscore("estimate", "--dataset", "made-up", "--recipe", "digits", "--dry-run", "--json").json
     assert plan["new_trials"] == 205
     assert 0.001 < plan["seconds_a_trial"] < 60
     assert plan["device_seconds"] == pytest.approx(205 * plan["seconds_a_trial"])
+
+
+@pytest.mark.usefixtures("untimed")
+def test_a_dry_run_queues_nothing(memscore, embedded: StoredStudy, database: Database):
+    register(database, load(), "made-up", embedded.dataset)
     shown = memscore("estimate", "--dataset", "made-up", "--recipe", "digits", "--dry-run")
     assert "205 trials" in shown.out
     assert memscore("jobs", "list", "--json").json["jobs"] == []
