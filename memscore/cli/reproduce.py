@@ -132,11 +132,13 @@ def _print_cost(work: Reproduction, cost: ReproductionCost, as_json: bool) -> No
     if as_json:
         print_json(asdict(cost))
         return
+    networks = counted(cost.attacked, "network")
     rows = [
         ("items", ", ".join(one.item.name for one in work.wanted)),
         ("settings", "; ".join(dict.fromkeys(one.described for wanted in work.wanted for one in wanted.settings))),
         ("studies", f"{counted(cost.trials, 'trial')} to train, about {readable(cost.seconds_of_studies)}"),
         ("runs", f"{cost.left} of {cost.runs} to train, about {readable(cost.seconds_of_runs)}"),
-        ("together", f"about {readable(cost.seconds)} on this machine, not counting CW, APGD and AutoAttack"),
+        ("attacks", f"by CW, APGD and AutoAttack on {networks}, about {readable(cost.seconds_of_attacks)}"),
+        ("together", f"about {readable(cost.seconds)} on this machine"),
     ]
     print_table(("what", "how much"), rows)

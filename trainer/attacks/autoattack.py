@@ -21,9 +21,14 @@ from trainer.attacks.entry import anywhere, require_pixels
 from trainer.attacks.survival import correct
 
 PASSES = {"apgd-ce": 100, "apgd-dlr": 100, "apgd-t": 900, "fab-t": 1800, "square": 2500}
-"""Approximate forward and backward passes of a part on a sample that survives it."""
+"""Approximate forward and backward passes of a part on a sample that survives it, with ten classes or more."""
 
 MOST_TARGETS = 9
+
+
+def passes(part: str, classes: int) -> int:
+    """The same with this number of classes: targeted parts try each other class, up to nine."""
+    return PASSES[part] * min(MOST_TARGETS, classes - 1) // MOST_TARGETS if part.endswith("-t") else PASSES[part]
 
 
 def parts(classes: int) -> tuple[str, ...]:

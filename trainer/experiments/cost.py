@@ -15,15 +15,18 @@ from memscore.datasets.dataset import Dataset, build_dataset
 from memscore.learning.data import pixels
 from memscore.learning.networks import Network, build_network
 from memscore.study.spec import Recipe
+from trainer.attacks import autoattack
 from trainer.config import TrainConfig
 from trainer.data import TrainingData
-from trainer.experiments.run import ExperimentRun
+from trainer.experiments.run import APGD, ExperimentRun, attack_named
 from trainer.learner import Learner
 from trainer.ledger import estimate, kept_at_the_end
 from trainer.network import initial_network, training_device
 
 SURVIVORS = 0.6
 """Average share of an attack's steps that are taken, since lost samples leave it."""
+STEPS = 20
+"""Of PGD and of CW, in evaluations."""
 TRIED, MANY = 8, 128  # images: a few, for any CPU, and a batch
 SLOW = 0.01  # seconds per image, above which a whole batch is not timed
 
@@ -53,6 +56,17 @@ class Stopwatch:
         networks = kept_at_the_end(config) / SURVIVORS + along
         selected = config.epochs * train * config.validation * tried
         return a_pass * (config.epochs * trained * passes(config) + selected + networks * (train + test) * tried)
+
+    def of_attacks(self, run: ExperimentRun, networks: int) -> float:
+        """Seconds for the attacks of tables 4 to 7 on this many networks of a run."""
+        config = run.config()
+        classes, test = self.dataset.classes, len(self.dataset.y_test)
+        subset = min(run.setting.autoattack_samples, test)
+        parts = attack_named(APGD, classes).split("+")
+        whole = 1 + 2 * STEPS + sum(autoattack.passes(part, classes) for part in parts)  # FGSM, PGD and CW too
+        on_subset = sum(autoattack.passes(part, classes) for part in autoattack.parts(classes))
+        a_pass = self.seconds(config.network, dict(config.network_options))
+        return networks * a_pass * SURVIVORS * (test * whole + subset * on_subset)
 
     def of_trials(self, recipe: Recipe, trials: int, ratio: float = 0.7) -> float:
         """Seconds for a number of a study's models."""

@@ -73,6 +73,11 @@ class ExperimentRun:
         """Its folder within that of all runs of its setting."""
         return runs / self.name
 
+    def unattacked(self, runs: Path, classes: int) -> list[str]:
+        """The checkpoints that remain to be attacked."""
+        folder, attacks = self.folder(runs) / ATTACKED, attacks_tried(classes)
+        return [one for one in self.attacked if not _is_attacked(folder / one, attacks)]
+
     def steps(self, runs: Path, dataset: str, study: str, classes: int) -> list[tuple[str, ...]]:
         """The commands that remain to be run for it, in order; `classes` is the number that the dataset has.
 
@@ -86,22 +91,12 @@ class ExperimentRun:
             assignments = [word for name, value in self.fields for word in ("--set", f"{name}={value}")]
             about = ("--method", self.method, "--dataset", dataset, "--scores", study, "--seed", str(self.seed))
             steps.append((*memscore, "train", *about, *assignments, "--output", str(folder)))
-        for checkpoint in self.attacked:
+        for checkpoint in self.unattacked(runs, classes):
             output = folder / ATTACKED / checkpoint
-            if not _is_attacked(output, attacks_tried(classes)):
-                samples = str(self.setting.autoattack_samples)
-                how = (
-                    "--attacks",
-                    ",".join(attacks_tried(classes)),
-                    "--splits",
-                    "test",
-                    "--autoattack-samples",
-                    samples,
-                )
-                how += ("--alarm-samples", "0", "--scores", study)
-                steps.append(
-                    (*memscore, "evaluate", str(folder / CHECKPOINTS / checkpoint), *how, "--output", str(output))
-                )
+            attacks, few = ",".join(attacks_tried(classes)), str(self.setting.autoattack_samples)
+            how = ("--attacks", attacks, "--splits", "test", "--autoattack-samples", few)
+            how += ("--alarm-samples", "0", "--scores", study)
+            steps.append((*memscore, "evaluate", str(folder / CHECKPOINTS / checkpoint), *how, "--output", str(output)))
         return steps
 
 

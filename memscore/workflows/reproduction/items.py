@@ -87,6 +87,13 @@ class Reproduction:
                 found[name] = Command(name=name, steps=tuple(steps), log=self.log_of(name).resolve())
         return found
 
+    def unattacked(self, run: ExperimentRun) -> Sequence[str]:
+        """The checkpoints of a run that remain to be attacked by the attacks of tables 4 to 7."""
+        study = self.studies.find(run.setting)
+        if study is None:
+            return run.attacked
+        return run.unattacked(self.runs_folder(run.setting), study.dataset.classes)
+
     def name_of(self, run: ExperimentRun) -> str:
         """The name of a run: its folder, relative to the folder of all runs."""
         return str(run.folder(self.runs_folder(run.setting)).relative_to((self.folder / RUNS).resolve()))

@@ -58,7 +58,10 @@ class ReproductionRequest:
 
 @dataclass(frozen=True)
 class ReproductionCost:
-    """The size of the work, the part that is left, and the seconds that part takes on this machine."""
+    """The size of the work, the part that is left, and the seconds that part takes on this machine.
+
+    attacked: the trained networks that CW, APGD and AutoAttack are still to attack.
+    """
 
     items: int
     trials: int
@@ -67,6 +70,8 @@ class ReproductionCost:
     seconds_of_studies: float
     seconds_of_runs: float
     seconds: float
+    attacked: int
+    seconds_of_attacks: float
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,8 @@ def cost(work: Reproduction) -> ReproductionCost:
     )
     left = [run for run in work.runs() if not work.is_finished(run)]
     of_runs = sum(watches[run.setting.dataset].of_run(run) for run in left)
+    unattacked = [(run, len(work.unattacked(run))) for run in work.runs()]
+    of_attacks = sum(watches[run.setting.dataset].of_attacks(run, networks) for run, networks in unattacked if networks)
     return ReproductionCost(
         items=len(work.wanted),
         trials=sum(missing.values()),
@@ -149,7 +156,9 @@ def cost(work: Reproduction) -> ReproductionCost:
         left=len(left),
         seconds_of_studies=of_studies / at_once,
         seconds_of_runs=of_runs / at_once,
-        seconds=(of_studies + of_runs) / at_once,
+        seconds=(of_studies + of_runs + of_attacks) / at_once,
+        attacked=sum(networks for _, networks in unattacked),
+        seconds_of_attacks=of_attacks / at_once,
     )
 
 

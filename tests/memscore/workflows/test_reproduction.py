@@ -44,7 +44,7 @@ def study(settings: Settings) -> str:
 def test_an_item_is_made_from_a_study(settings: Settings, study: str, tmp_path: Path):
     request = ReproductionRequest(("fig7",), tmp_path, dataset="made-up", study=study)
     with opened_reproduction(request, settings) as work:
-        assert cost(work) == ReproductionCost(1, 0, 0, 0, 0, 0, 0)
+        assert cost(work) == ReproductionCost(1, 0, 0, 0, 0, 0, 0, 0, 0)
     assert list(tmp_path.glob("mini")) == []
     found = reproduce(request, settings)
     assert (found.refused, found.failed) == ({}, [])
@@ -62,3 +62,14 @@ def test_the_cost_counts_the_trials_and_runs_that_are_missing(settings: Settings
     assert found.seconds == pytest.approx(found.seconds_of_studies + found.seconds_of_runs)
     assert found.seconds_of_studies > 0
     assert found.seconds_of_runs > 0
+    assert (found.attacked, found.seconds_of_attacks) == (0, 0)
+
+
+def test_the_cost_counts_the_attacks_on_networks_that_are_compared(settings: Settings, study: str, tmp_path: Path):
+    quick = ("epochs=2", "attack_steps=2", "evaluation_steps=2")
+    request = ReproductionRequest(("table4",), tmp_path, dataset="made-up", study=study, seeds=2, assignments=quick)
+    with opened_reproduction(request, settings) as work:
+        found = cost(work)
+    assert (found.runs, found.attacked) == (2 * 8, 2 * 17)
+    assert found.seconds == pytest.approx(found.seconds_of_runs + found.seconds_of_attacks)
+    assert found.seconds_of_attacks > found.seconds_of_runs, "a hundred steps after few epochs"
