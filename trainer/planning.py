@@ -55,10 +55,8 @@ class RunPlan:
                 f"In pieces of {_spelled(minutes)}: about {self.pieces(minutes)}, each of which starts in about "
                 f"{readable(self.start_seconds)}."
             )
-        found.append(
-            f"A resume point takes {self.resume_bytes / MIB:.1f} MB, of which a run keeps up to two, and the dataset's "
-            f"arrays {self.data_bytes / MIB:.1f} MB."
-        )
+        point, data = (f"{max(size / MIB, 0.1):.1f} MB" for size in (self.resume_bytes, self.data_bytes))
+        found.append(f"A resume point takes {point}, of which a run keeps up to two, and the dataset's arrays {data}.")
         return found
 
 
