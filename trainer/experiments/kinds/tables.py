@@ -45,14 +45,7 @@ SELECTED = (
     "Averaged weights are not in the paper. In the table: mean ± standard deviation over seeds, in per cent, with the "
     "paper's number, on its dataset and network, in brackets."
 )
-WEAKER = (
-    ("autoattack", APGD),
-    ("autoattack", "cw"),
-    ("autoattack", "pgd"),
-    ("cw", "fgsm"),
-    ("pgd", "fgsm"),
-    ("fgsm", "clean"),
-)
+WEAKER = ((APGD, "cw"), (APGD, "pgd"), ("cw", "fgsm"), ("pgd", "fgsm"), ("fgsm", "clean"))
 """Attacks, each with a weaker one, which must leave at least as much accuracy."""
 
 Estimates = dict[str, dict[Column, Estimate]]
@@ -170,13 +163,11 @@ def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
 
 
 def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
-    """Whether stronger attacks leave no more accuracy for any method, on the samples that all attacks tried."""
+    """Whether stronger attacks leave no more accuracy for any method."""
     differences: dict[tuple[str, str, str], Estimate] = {}
-    classes = panel.study.dataset.classes
+    classes, every = panel.study.dataset.classes, groups(panel)["all"]
     for label, samples in tried.items():
-        masked = [np.ma.getmaskarray(one["correct_autoattack"]) for one in samples]
-        of_all = ~np.logical_or.reduce(masked)
-        right = {attack: correct(samples, attack_named(attack, classes), of_all) for attack in ATTACKS}
+        right = {attack: correct(samples, attack_named(attack, classes), every) for attack in ATTACKS}
         for strong, weak in WEAKER:
             differences[label, strong, weak] = difference(right[strong], right[weak])
     decisive = weakest(differences, -MARGIN)
@@ -185,7 +176,7 @@ def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
         f"the deciding difference is that from {ATTACKS[strong]} to {ATTACKS[weak]} "
         f"for {label}: {differences[decisive].points('+')} points"
     )
-    finding = "AutoAttack leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
+    finding = "APGD leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
     return no_loss(finding, panel.setting.described, numbers, differences[decisive], MARGIN)
 
 
