@@ -21,7 +21,7 @@ from memscore.runs.layout import MADE, PAGE, VERDICTS
 from trainer.experiments.artifact import KINDS, STYLE, drawn, read_verdicts, verdict_table
 from trainer.experiments.catalogue import ITEMS
 from trainer.experiments.claims import CLAIMS, Claim
-from trainer.experiments.figure import BLUE, GREY, ORANGE
+from trainer.experiments.figure import BLUE, GREY, ORANGE, WIDTH
 from trainer.experiments.verdict import Verdict, Word
 
 FIGURE = "claims"
@@ -86,7 +86,7 @@ def summarize(folder: Path, below: str) -> list[tuple[str, Verdict]]:
 
 def forest_plot(decided: Sequence[tuple[Claim, Verdict | None]]) -> Figure:
     """A line for each claim: its effect with the 95 % interval, beside the bound that it has to be above."""
-    figure = Figure(figsize=(7.2, 0.62 * len(decided) + 0.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.62 * len(decided) + 0.9), layout="constrained")
     area = figure.add_subplot()
     area.axvline(0, color="#bbbbbb", linewidth=1)
     for place, (_, one) in enumerate(decided):
