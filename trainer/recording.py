@@ -43,7 +43,7 @@ class Records(Protocol):
 class Recordings(Generic[Result]):
     """Does a step's `work` by replaying a recording of it, one for each kind of step.
 
-    Each recording is compared once with the work itself. `state` returns all tensors that the work changes.
+    The first replays are compared with the work itself. `state` returns all tensors that the work changes.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Recordings(Generic[Result]):
             self._kept[key] = _Recording(self._work, batch, step, self._records, self._passes)
         passes, recording = replace(self._passes), self._kept[key]
         try:
-            if recording.taken + 1 != COMPARED:
+            if recording.taken + 1 not in COMPARED:
                 return recording(batch, step)
             same, result = recording.compared(batch, step, self._state())
         except RuntimeError as error:
@@ -74,7 +74,7 @@ class Recordings(Generic[Result]):
             self._passes.forwards, self._passes.backwards = passes.forwards, passes.backwards
             self._give_up(f"Steps cannot be recorded and are launched kernel by kernel, which is slower: {error}")
             return self._work(batch, step)
-        if not same:
+        if same is False:
             self._give_up(DIFFERS)
         return result
 
@@ -104,8 +104,9 @@ class _Recording(Generic[Result]):
         self._passes = passes
         self._counts: tuple[int, int] | None = None
         self._results: list[Result] = []
-        held = replace(step, draws=self._draws)
-        self._launch = lambda: work(self._batch, held)
+        self._step = step
+        # Of the step at hand, so that a launched one shows what the recording has frozen of an earlier one.
+        self._launch = lambda: work(self._batch, replace(self._step, draws=self._draws))
 
         def run() -> None:
             self._results[:] = [self._launch()]
@@ -128,14 +129,18 @@ class _Recording(Generic[Result]):
         passes.forwards, passes.backwards = forwards + self._counts[0], backwards + self._counts[1]
         return self._results[0]
 
-    def compared(self, batch: Batch, step: Step, state: Sequence[Tensor]) -> tuple[bool, Result]:
-        """Take the step both ways: whether they agree, and the launched one's result."""
+    def compared(self, batch: Batch, step: Step, state: Sequence[Tensor]) -> tuple[bool | None, Result]:
+        """Take the step both ways: whether they agree, and the launched one's result; without memory, the replay's."""
         self._place(batch, step)
         passes, before = self._passes, replace(self._passes)
         results: list[Result] = []
+        counted: list[Passes] = []
 
         def replay() -> Sequence[Tensor]:
             self._replay()
+            if self._counts is None:
+                self._counts = passes.forwards - before.forwards, passes.backwards - before.backwards
+            counted.append(Passes(before.forwards + self._counts[0], before.backwards + self._counts[1]))
             return _tensors(self._results[0])
 
         def launch() -> Sequence[Tensor]:
@@ -144,11 +149,15 @@ class _Recording(Generic[Result]):
             return _tensors(results[0])
 
         same = same_bits(replay, launch, state)
+        if same is None:
+            passes.forwards, passes.backwards = counted[0].forwards, counted[0].backwards
+            return same, self._results[0]
         return same, results[0]
 
     def _place(self, batch: Batch, step: Step) -> None:
         """Put what changes from step to step where the recording reads it."""
         self.taken += 1
+        self._step = step
         self._batch.images.copy_(batch.images)
         self._batch.labels.copy_(batch.labels)
         self._batch.mem.copy_(batch.mem)

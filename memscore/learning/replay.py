@@ -18,8 +18,8 @@ from torch import Tensor, nn
 WARM_UP = 3
 """Ordinary steps before the recording: they select kernels and allocate persistent state such as momentum."""
 
-COMPARED = WARM_UP + 2
-"""The step that is also launched, to compare: the second replay, whose batch is another than the recorded one."""
+COMPARED = (WARM_UP + 1, WARM_UP + 2)
+"""The steps that are also launched, to compare: the first replays, the second of which has another batch."""
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Replay:
 
 
 class Compared:
-    """Takes a step by `replay`, which is compared once with the step itself, and not used if it does something else.
+    """Takes a step by `replay`, whose first results are compared with the step's own, and not used if they differ.
 
     `state` returns all tensors that the step changes, at their fixed places.
     """
@@ -80,9 +80,9 @@ class Compared:
     def __call__(self) -> None:
         """Take a step."""
         self._taken += 1
-        if self._taken != COMPARED:
+        if self._taken not in COMPARED or self._take is self._step:
             self._take()
-        elif not same_bits(_nothing(self._take), _nothing(self._step), self._state()):
+        elif same_bits(_nothing(self._take), _nothing(self._step), self._state()) is False:
             log.warning(DIFFERS)
             self._take = self._step
 
@@ -95,18 +95,24 @@ DIFFERS = (
 
 def same_bits(
     replay: Callable[[], Sequence[Tensor]], launch: Callable[[], Sequence[Tensor]], state: Sequence[Tensor]
-) -> bool:
+) -> bool | None:
     """Take one step twice from the same state, replayed and launched, and say whether it ended with the same numbers.
 
     Compared are the tensors of `state`, which the step changes in place, and those that it returns. The state is then
-    the launched step's.
+    the launched step's. None if the device has no memory for both, a recording's and a launched step's: the state is
+    then the replayed step's.
     """
     before = _copies(state)
-    replayed = [*_copies(replay()), *_copies(state)]
-    with torch.no_grad():
-        for tensor, value in zip(state, before, strict=True):
-            tensor.copy_(value)
-    launched = [*_copies(launch()), *_copies(state)]
+    results = _copies(replay())
+    after = _copies(state)
+    _put(state, before)
+    try:
+        launched = [*_copies(launch()), *_copies(state)]
+    except torch.OutOfMemoryError:
+        log.info("A replayed step is not compared with the launched one: the device has no memory for both.")
+        _put(state, after)
+        return None
+    replayed = [*results, *after]
     return len(replayed) == len(launched) and all(
         one.shape == two.shape and torch.allclose(one, two, rtol=0, atol=0, equal_nan=True)
         for one, two in zip(replayed, launched, strict=True)
@@ -117,6 +123,12 @@ def trained_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> lis
     """All that a step of training changes in place: weights, statistics and the optimizer's state."""
     kept = chain.from_iterable(one.values() for one in optimizer.state.values())
     return [*network.parameters(), *network.buffers(), *(one for one in kept if isinstance(one, Tensor))]
+
+
+def _put(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    with torch.no_grad():
+        for tensor, value in zip(tensors, values, strict=True):
+            tensor.copy_(value)
 
 
 def _copies(tensors: Sequence[Tensor]) -> list[Tensor]:

@@ -27,9 +27,9 @@ from trainer.folder import RunFolder
 from trainer.learner import Learner, Tensors
 from trainer.ledger import estimate
 from trainer.loop import Loop
-from trainer.methods import METHODS, Batch, Step
+from trainer.methods import METHODS, PGD, Batch, Crafted, Loss, Step
 from trainer.metrics import read_metrics
-from trainer.model import Passes
+from trainer.model import Model, Passes
 from trainer.network import initial_network
 from trainer.recording import records_of, why_launched
 from trainer.step_draws import Draws
@@ -253,27 +253,28 @@ def test_steps_that_cannot_be_recorded_are_launched_and_it_is_said_once(caplog: 
 
 
 class Wrong(Tapes):
-    """Replays do something else besides the step, as where a recording has frozen what should change."""
+    """Replays do something else besides the step, from the first one, which a GPU makes as soon as it has recorded."""
 
-    def __init__(self, spoil: Callable[[], object]) -> None:
+    def __init__(self, spoil: Callable[[], object], first: int = 1) -> None:
         super().__init__()
-        self.spoil = spoil
+        self.spoil, self.first = spoil, first
 
     def __call__(self, step: Any) -> Any:
         taped = super().__call__(step)
 
         def replay() -> None:
             taped()
-            if taped.replayed:
+            if taped.taken >= WARM_UP + self.first:
                 self.spoil()
 
         return replay
 
 
+@pytest.mark.parametrize("first", [1, 2])
 @pytest.mark.parametrize("fields", [{}, {"averaging": 0.9}, {"weight_perturbation": 0.01}])
 @pytest.mark.parametrize("what", ["weight", "momentum", "statistic", "loss"])
 def test_a_recording_that_does_something_else_is_found_and_not_used(
-    what: str, fields: dict[str, Any], caplog: pytest.LogCaptureFixture
+    what: str, fields: dict[str, Any], first: int, caplog: pytest.LogCaptureFixture
 ):
     given = config("bat", **fields)
 
@@ -288,7 +289,7 @@ def test_a_recording_that_does_something_else_is_found_and_not_used(
         with torch.no_grad():
             place.view(-1)[0] += 1e-3
 
-    tapes = Wrong(spoil)
+    tapes = Wrong(spoil, first)
     wrong, launched = learner(given, tapes), learner(given, Launches())
     with caplog.at_level(logging.WARNING):
         assert taken(wrong) == taken(launched)
@@ -296,8 +297,57 @@ def test_a_recording_that_does_something_else_is_found_and_not_used(
     assert wrong.model.passes == launched.model.passes
     assert [one.getMessage() for one in caplog.records] == [DIFFERS]
     assert not wrong.recorded
-    assert tapes.made[0].replayed == 1
+    assert tapes.made[0].replayed == first - 1
     assert tapes.forgotten == 1
+
+
+class Progressive(PGD):
+    """Its loss grows with the run, which no phase says."""
+
+    def loss(self, model: Model, batch: Batch, crafted: Crafted, step: Step) -> Loss:
+        return Loss(super().loss(model, batch, crafted, step).value * (1 + step.progress))
+
+
+def test_a_number_of_the_step_that_is_frozen_is_found(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setitem(METHODS, "pgd", Progressive)
+    recorded, launched = learner(config(), Tapes()), learner(config(), None)
+    assert taken(recorded) == taken(launched)
+    assert [one.getMessage() for one in caplog.records] == [DIFFERS]
+
+
+def test_without_memory_to_compare_the_replayed_step_counts(caplog: pytest.LogCaptureFixture):
+    """Beside a recording, which keeps its memory, a launched step needs as much again."""
+
+    class Full(Learner):
+        def _fit(self, batch: Batch, crafted: Crafted, step: Step) -> Loss:
+            found = super()._fit(batch, crafted, step)
+            if full:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return found
+
+    class Filling(Tapes):
+        def __call__(self, step: Any) -> Any:
+            taped = super().__call__(step)
+
+            def replay() -> None:
+                full.clear()
+                taped()
+                if taped.tape is not None:
+                    full.append(True)
+
+            return replay
+
+    full: list[bool] = []
+    torch.manual_seed(0)
+    recorded, launched = Full(SmallCNN(3, CLASSES, 4), config(), records=Filling()), learner(config(), None)
+    with caplog.at_level(logging.INFO):
+        assert taken(recorded) == taken(launched)
+    assert recorded.recorded
+    assert same(recorded.tensors(), launched.tensors())
+    assert recorded.model.passes == launched.model.passes
+    assert len([one for one in caplog.records if "no memory for both" in one.getMessage()]) == 2
 
 
 def test_a_selection_that_is_replayed_wrongly_is_found(caplog: pytest.LogCaptureFixture):
