@@ -70,8 +70,8 @@ class TrainConfig(Frozen):
     leave_out_by: Literal["mem", "random"] = Field(
         default="mem", description="random: as many of each class as by mem, drawn at random, for comparison"
     )
-    atypical: float = Field(default=ATYPICAL, ge=-1, le=1, description="samples with mem above it are atypical")
-    typical: float = Field(default=TYPICAL, ge=-1, le=1, description="samples with mem below it are typical")
+    atypical: float = Field(default=ATYPICAL, allow_inf_nan=False, description="samples with mem above it are atypical")
+    typical: float = Field(default=TYPICAL, allow_inf_nan=False, description="samples with mem below it are typical")
     validation: float = Field(default=0.1, ge=0, lt=1, description="share of the training samples held out")
     select_on: Literal["validation", "test", "both"] = "validation"
     test_every: int = Field(

@@ -49,10 +49,8 @@ def choose_samples(
         assert mem is not None
         train = np.setdiff1d(train, _left_out(train, labels, mem, config))
     if len(train) < 2:
-        raise InvalidInput(
-            f"Too few samples are left to train on ({len(train)}); lower `validation`, or change `typical` and "
-            "`atypical`."
-        )
+        fields = "lower `leave_out`" if config.leave_out else "change `typical` and `atypical`"
+        raise InvalidInput(f"Too few samples are left to train on ({len(train)}); lower `validation`, or {fields}.")
     if not len(held) and config.select_on != "test":
         raise InvalidInput(
             "No class has two samples, so none can be held out for selection; train on more samples, or select on the "
@@ -121,14 +119,18 @@ def _left_out(
     """The training samples to leave out: those with the highest mem, ties drawn at random, never with unknown mem.
 
     By random: as many of each class, so that neither the number of samples nor that of any class explains a difference.
+    Raises InvalidInput if that is none, or more than have a known mem.
     """
-    shuffled = train[random_order(len(train), "leave out", config.seed)]
-    known = shuffled[np.isfinite(mem[shuffled])]
-    ranked = known[np.argsort(-mem[known], kind="stable")]
-    out = ranked[: round(config.leave_out * len(train))]
+    known = train[np.isfinite(mem[train])]
+    count = round(config.leave_out * len(train))
+    if not 0 < count <= len(known):
+        problem = "none of" if not count else f"more than the {counted(len(known), 'sample')} of known mem among"
+        raise InvalidInput(f"leave_out={config.leave_out:g} is {problem} the {len(train):,} training samples.")
+    shuffled = known[random_order(len(known), "leave out", config.seed)]
+    out = shuffled[np.argsort(-mem[shuffled], kind="stable")][:count]
     if config.leave_out_by == "mem":
         return out
-    drawn = train[random_order(len(train), "instead", config.seed)]
+    drawn = known[random_order(len(known), "instead", config.seed)]
     return np.concatenate([drawn[labels[drawn] == one][: (labels[out] == one).sum()] for one in np.unique(labels)])
 
 

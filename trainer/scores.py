@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from memscore.arrays import Float32
 from memscore.client import is_url, load_table, parse_source
 from memscore.datasets.dataset import Dataset
+from memscore.errors import Damaged, InvalidInput
 from memscore.scores.sets import Sets, Thresholds
 from memscore.scores.tables import ScoreTable
 from trainer.score_values import ScoreValues, is_values, read_values
@@ -73,4 +74,11 @@ def read(
         url, study = parse_source(source)
         with Client(url, key, cache=cache) as client:
             return pull(client, study, thresholds)
-    return read_values(source) if is_values(source) else TrainingScores(load_table(source), None)
+    if is_values(source):
+        return read_values(source)
+    try:
+        return TrainingScores(load_table(source), None)
+    except (InvalidInput, Damaged) as error:
+        if not source.endswith(".npz"):
+            raise
+        raise InvalidInput(f"{error} For values of your own, name their array: {source}:KEY.") from error

@@ -33,7 +33,7 @@ def weights_in(path: Path) -> dict[str, Tensor]:
     """
     if path.suffix == ".safetensors":
         try:
-            return load_file(path)
+            return _finite(load_file(path), path)
         except (SafetensorError, OSError) as error:
             raise InvalidInput(f"{path} is not a .safetensors file: {_one_line(error)}.") from error
     try:
@@ -45,7 +45,7 @@ def weights_in(path: Path) -> dict[str, Tensor]:
             f"{path} holds more than tensors, and loading it could run code; where you trust it, save the state "
             "dict alone: torch.save(network.state_dict(), FILE)."
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # what a file of anything else makes of pickle's and zip's readers has no end
         raise InvalidInput(f"{path} is not a file that torch.save wrote.") from error
     found = _tensors(loaded)
     if found is None:
@@ -53,7 +53,14 @@ def weights_in(path: Path) -> dict[str, Tensor]:
         found = next((one for name in WITHIN if (one := _tensors(cast("Any", kept).get(name))) is not None), None)
     if found is None:
         raise InvalidInput(f"{path} holds no state dict; save one: torch.save(network.state_dict(), FILE).")
-    return found
+    return _finite(found, path)
+
+
+def _finite(weights: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    for name, value in weights.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise InvalidInput(f"{path} has weights that are not finite, in {name}; its training has failed.")
+    return weights
 
 
 def load_weights(network: nn.Module, path: Path, name: str) -> None:

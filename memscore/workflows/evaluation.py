@@ -132,10 +132,11 @@ def _config(request: EvaluationRequest, description: dict[str, Any]) -> Evaluati
     if epsilon is None:
         example = "--epsilon 8/255" if request.norm == "linf" else "--epsilon 0.5"
         raise InvalidInput(f"Name the radius of the attacks with --epsilon, such as {example}.")
+    joins = request.transfer_from is not None and TRANSFER not in request.attacks
     config = EvaluationConfig.model_validate(
         {
             "epsilon": float(epsilon),
-            "attacks": request.attacks + (TRANSFER,) * (request.transfer_from is not None),
+            "attacks": request.attacks + (TRANSFER,) * joins,
             "norm": request.norm,
             "splits": request.splits,
             "autoattack_samples": request.autoattack_samples,

@@ -175,6 +175,18 @@ def of_no_kind(labels: Tensor) -> Any:
     return labels
 
 
+def without_numbers(labels: Tensor) -> Objective:
+    return lambda logits: logits.gather(1, labels[:, None])[:, 0] * float("nan")
+
+
+def that_fails(labels: Tensor) -> Objective:
+    return lambda logits: logits[:, labels.max() + 99]
+
+
+def of_nothing() -> Objective:
+    return torch.sum
+
+
 def test_ones_own_loss_that_is_a_margin_is_cw(network: nn.Module, data: DeviceData):
     own = "own:tests.trainer.test_named_attacks:own_margin"
     found = evaluated(network, data, "cw", own)
@@ -184,9 +196,15 @@ def test_ones_own_loss_that_is_a_margin_is_cw(network: nn.Module, data: DeviceDa
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("of_no_shape", "one value for each sample"), ("of_no_kind", "must return a function of the logits, not Tensor")],
+    [
+        ("of_no_shape", "one value for each sample"),
+        ("of_no_kind", "must return a function of the logits, not Tensor"),
+        ("without_numbers", "is not a number for some samples, so that its attack does nothing"),
+        ("that_fails", "that_fails failed: IndexError: "),
+        ("of_nothing", "of_nothing failed: TypeError: "),
+    ],
 )
-def test_a_loss_of_another_shape_is_refused(network: nn.Module, data: DeviceData, name: str, said: str):
+def test_a_loss_that_cannot_be_used_is_refused(network: nn.Module, data: DeviceData, name: str, said: str):
     with pytest.raises(InvalidInput, match=said):
         evaluated(network, data, f"own:tests.trainer.test_named_attacks:{name}")
 

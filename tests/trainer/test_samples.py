@@ -70,11 +70,35 @@ def test_leaving_out_at_random_takes_as_many_of_each_class():
     assert set(at_random) < set(every)
 
 
-def test_unknown_mem_is_never_left_out_by_mem():
+def test_unknown_mem_is_never_left_out():
     mem = np.full(len(LABELS), np.nan, np.float32)
     mem[:10] = 0.5
-    samples = choose_samples(LABELS, mem, TrainConfig(method="pgd", leave_out=0.5, validation=0, select_on="test"))
-    assert len(samples.train) == len(LABELS) - 10
+    for by in ("mem", "random"):
+        fields = {"method": "pgd", "leave_out": 0.04, "leave_out_by": by, "validation": 0, "select_on": "test"}
+        samples = choose_samples(LABELS, mem, TrainConfig.model_validate(fields))
+        out = np.setdiff1d(np.arange(len(LABELS)), samples.train)
+        assert len(out) == 8
+        assert out.max() < 10
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        (0.1, "leave_out=0.1 is more than the 10 samples of known mem among the 180 training samples"),
+        (0.0001, "leave_out=0.0001 is none of the 180 training samples"),
+    ],
+)
+def test_a_share_that_cannot_be_left_out_is_refused(share: float, message: str):
+    mem = np.full(len(LABELS), np.nan, np.float32)
+    mem[:10] = 0.5
+    with pytest.raises(InvalidInput, match=message):
+        choose_samples(LABELS, mem, TrainConfig(method="pgd", leave_out=share))
+
+
+def test_too_few_are_left_by_what_was_left_out():
+    mem = np.zeros(len(LABELS), np.float32)
+    with pytest.raises(InvalidInput, match=r"left to train on \(1\); lower `validation`, or lower `leave_out`"):
+        choose_samples(LABELS, mem, TrainConfig(method="pgd", leave_out=0.995))
 
 
 @pytest.mark.parametrize(

@@ -148,3 +148,5 @@ def test_an_archive_without_that_array_is_refused(tmp_path: Path):
     np.savez(tmp_path / "a.npz", el2n=VALUES)
     with pytest.raises(InvalidInput, match="has no array 'forgetting'"):
         read(f"{tmp_path / 'a.npz'}:forgetting")
+    with pytest.raises(InvalidInput, match=r"For values of your own, name their array: .*a\.npz:KEY\."):
+        read(str(tmp_path / "a.npz"))

@@ -88,7 +88,18 @@ def test_other_files_are_refused(tmp_path: Path, kept: Any, said: str):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("payload", [b"", b"no weights", b"PK\x03\x04 cut"])
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, suffix: str):
+    file = tmp_path / f"a.{suffix}"
+    weights = {"whole": torch.arange(3), "layer.weight": torch.tensor([1.0, torch.nan])}
+    torch.save(weights, file) if suffix == "pt" else save_file(weights, file)
+    with pytest.raises(
+        InvalidInput, match=r"has weights that are not finite, in layer\.weight; its training has failed"
+    ):
+        weights_in(file)
+
+
+@pytest.mark.parametrize("payload", [b"", b"no weights", b"junk", b"PK\x03\x04 cut", bytes(range(256))])
 @pytest.mark.parametrize("suffix", ["pt", "safetensors"])
 def test_damaged_files_are_refused(tmp_path: Path, payload: bytes, suffix: str):
     file = tmp_path / f"a.{suffix}"

@@ -23,12 +23,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
 
 from memscore.errors import InvalidInput
+from memscore.learning.memory import out_of_memory
 from memscore.learning.networks.registry import users_function
 from trainer.attacks import autoattack
 from trainer.attacks.attack import Attack, Norm
@@ -158,17 +159,29 @@ def _own(name: str) -> Callable[[Tensor], Objective]:
     return partial(_checked, users_function(name.removeprefix(OWN), "loss"), name)
 
 
+def _called(function: Callable[..., object], argument: Tensor, name: str) -> object:
+    """What a user's function returns. Raises InvalidInput if it fails, but for want of memory."""
+    try:
+        return function(argument)
+    except Exception as error:
+        if isinstance(error, RuntimeError) and out_of_memory(error):
+            raise
+        raise InvalidInput(f"The loss of {name} failed: {type(error).__name__}: {error}.") from error
+
+
 def _checked(function: Callable[..., object], name: str, labels: Tensor) -> Objective:
-    loss = function(labels)
+    loss = _called(function, labels, name)
     if not callable(loss):
         raise InvalidInput(f"The attack {name} must return a function of the logits, not {type(loss).__name__}.")
 
     def values(logits: Tensor) -> Tensor:
-        found = loss(logits)
+        found = _called(cast("Callable[..., object]", loss), logits, name)
         if not isinstance(found, Tensor) or found.shape != labels.shape or not found.requires_grad:
             raise InvalidInput(
                 f"The loss of {name} must be a tensor with one value for each sample, computed from the logits."
             )
+        if found.isnan().any():
+            raise InvalidInput(f"The loss of {name} is not a number for some samples, so that its attack does nothing.")
         return found.to(torch.promote_types(found.dtype, torch.float32))
 
     return values

@@ -31,10 +31,10 @@ class EvaluationConfig(Frozen):
         default=True,
         description="attack lost samples to the end of PGD too, and keep margins, poisoning scores and weights there",
     )
-    atypical: float = Field(default=ATYPICAL, ge=-1, le=1)
-    typical: float = Field(default=TYPICAL, ge=-1, le=1)
+    atypical: float = Field(default=ATYPICAL, allow_inf_nan=False)
+    typical: float = Field(default=TYPICAL, allow_inf_nan=False)
     alpha: float = Field(default=1.0, ge=0)
-    sigma: float = Field(default=ATYPICAL, ge=-1, le=1)
+    sigma: float = Field(default=ATYPICAL, allow_inf_nan=False)
     batch_size: int = Field(default=500, ge=1)
     seed: int = Field(default=0, ge=0)
 

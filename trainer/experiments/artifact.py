@@ -83,7 +83,7 @@ class Artifact:
         ]
         if self.verdicts:
             parts.append(verdict_table([("", one) for one in self.verdicts]))
-        notes = [*self.notes, *(f"In run {event}" for event in made.get("events", []))]
+        notes = [*self.notes, *made.get("events", [])]
         if notes:
             parts.append("\n".join(f"- {note}" for note in notes))
         how = [f"`{made['command']}`", f"{made['date']}, {made['device']}"]

@@ -103,6 +103,11 @@ def _marker(colour: str) -> str | None:
     return MARKERS[COLOURS.index(colour) % len(MARKERS)] if colour in COLOURS else None
 
 
+def sources(seeds: Sequence[int]) -> str:
+    """What an interval covers, for captions."""
+    return "seeds and samples" if len(seeds) > 1 else "samples (one seed)"
+
+
 def legend_below(
     figure: Figure, axes: Axes, columns: int = 2, *, seeds: int = 0, over: str = "", bars: bool = False
 ) -> None:

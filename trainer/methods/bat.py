@@ -37,8 +37,8 @@ class BATOptions(Frozen):
     alpha: float = Field(default=1.0, ge=0)
     beta: float = Field(default=0.2, ge=0)
     tau: float = Field(default=0.5, gt=0)
-    sigma: float = Field(default=ATYPICAL, ge=-1, le=1)
-    sigma_typical: float | None = Field(default=None, ge=-1, le=1)
+    sigma: float = Field(default=ATYPICAL, allow_inf_nan=False)
+    sigma_typical: float | None = Field(default=None, allow_inf_nan=False)
     normalize: bool = True
     denominator: Literal["negatives", "with_positive"] = "negatives"
     detach: bool = True

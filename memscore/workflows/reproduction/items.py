@@ -17,6 +17,7 @@ from memscore.runs.layout import ITEMS
 from memscore.workflows.reproduction.studies import ReproductionStudies
 from memscore.workflows.side_by_side import FailedRun, Room, run_side_by_side
 from memscore.workflows.watching import RunsWatch
+from trainer.evaluation.lint import near_common
 from trainer.experiments.artifact import STYLE
 from trainer.experiments.inputs import Panel, StudyMaterial, require_trials
 from trainer.experiments.item import Item
@@ -163,11 +164,15 @@ class Reproduction:
         artifact.write(self.folder / ITEMS / item.name, item.title, made)
 
     def events(self, wanted: WantedItem) -> list[str]:
-        """The events in an item's runs that a reader has to know."""
+        """The events in an item's runs that a reader has to know, each once; the radius is the scale's own choice."""
+        names: dict[str, list[str]] = {}
+        for run in merged(wanted.runs()):
+            near = near_common(run.config().epsilon)
+            for event in RunFolder(run.folder(self.runs_folder(run.setting)), {}).events():
+                if near is None or near not in event:
+                    names.setdefault(event, []).append(self.name_of(run))
         return [
-            f"{self.name_of(run)}: {event}."
-            for run in merged(wanted.runs())
-            for event in RunFolder(run.folder(self.runs_folder(run.setting)), {}).events()
+            f"In {f'run {of[0]}' if len(of) == 1 else counted(len(of), 'run')}: {event}." for event, of in names.items()
         ]
 
     def summarize(self) -> list[tuple[str, Verdict]]:

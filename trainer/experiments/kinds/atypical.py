@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import BLUE, GREEN, GREY, ORANGE, STYLES, band, label_rows, legend_below, panels_in_rows
+from trainer.experiments.figure import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    STYLES,
+    band,
+    label_rows,
+    legend_below,
+    panels_in_rows,
+    sources,
+)
 from trainer.experiments.inputs import Finished, Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.kinds.removal import ATTACKS, CONDITIONS, EVERY, MATCHED, NONE, under
@@ -79,7 +90,7 @@ class Atypical:
         caption = (
             f"{'ERM' if self.method == 'erm' else 'PGD adversarial training'} on all samples: accuracy on the atypical "
             "samples of both splits (training: mem > 0.15; test: infl > 0.15 from one of them), mean and 95 % interval "
-            "over seeds and samples. Training samples that any seed held out are not included."
+            f"over {sources(panels[0].seeds)}. Training samples that any seed held out are not included."
         )
         notes = [note for panel in panels for note in panel.study.notes_on_sets()]
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
@@ -148,8 +159,8 @@ def _rises_less(described: str, clean: Curve, attacked: Curve, needs: Preconditi
     rises = [estimate(gain).points("+") for gain in gains]
     more = estimate(gains[0] - gains[1])
     numbers = (
-        f"{rises[0]} points without, {rises[1]} under it, from epoch {clean[0][0]} to epoch {clean[-1][0]}; the "
-        f"difference is {more.points('+')} points"
+        f"{rises[0]} points without the attack, {rises[1]} under it, from epoch {clean[0][0]} to epoch {clean[-1][0]}; "
+        f"the difference is {more.points('+')} points"
     )
     return above(finding, described, numbers, more, needs=needs)
 

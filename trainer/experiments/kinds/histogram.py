@@ -99,7 +99,7 @@ def _draw(area: Axes, panel: Panel, shares: dict[str, npt.NDArray[np.float64]]) 
     for bound in (panel.study.sets.thresholds.typical, panel.study.sets.thresholds.atypical):
         area.axvline(bound, color="black", linestyle=":", linewidth=1)
     text = "\n".join(f"{name} {shares[name].sum():.0f} %" for name in ("typical", "atypical"))
-    area.text(0.95, 0.95, text, transform=area.transAxes, ha="right", va="top")
+    area.text(0.95, 0.95, text, transform=area.transAxes, ha="right", va="top", bbox={"color": "white", "pad": 1})
     area.set_axisbelow(True)
     area.set(xlabel="memorization value mem", title=panel.study.described, xlim=(0, 1))
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, STYLES, band, label_rows, legend_below, panels_in_rows
+from trainer.experiments.figure import COLOURS, STYLES, band, label_rows, legend_below, panels_in_rows, sources
 from trainer.experiments.inputs import Finished, Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.paper_numbers import published
@@ -78,9 +78,9 @@ class Removal:
         trained = "ERM" if self.method == "erm" else "PGD adversarial training"
         caption = (
             f"{trained} on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): accuracy on "
-            "the typical test samples, mean and 95 % interval over seeds and samples. Removing atypical samples also "
-            "leaves fewer samples to train on; the fourth curve trains on that smaller number, drawn from the set with "
-            "all atypical samples."
+            f"the typical test samples, mean and 95 % interval over {sources(panels[0].seeds)}. Removing atypical "
+            "samples also leaves fewer samples to train on; the fourth curve trains on that smaller number, drawn from "
+            "the set with all atypical samples."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)
 
@@ -132,7 +132,7 @@ def _contrasts(panel: Panel, ends: dict[tuple[str, str], Any]) -> list[Verdict]:
         }
         more = estimate(costs["pgd"] - costs["erm"])
         numbers = (
-            f"they cost {estimate(costs['pgd']).points('+')} points under PGD training, "
+            f"they cost {estimate(costs['pgd']).points('+')} points of clean accuracy under PGD training, "
             f"{estimate(costs['erm']).points('+')} under ERM; the difference is {more.points('+')} points"
         )
         claim = (

@@ -77,7 +77,7 @@ class ByGroup:
             for group, area in zip(GROUPS, areas[place * len(GROUPS) :], strict=False):
                 _forest(area, rights, [(group, "clean"), (group, "pgd")])
                 area.set_title(f"{panel.setting.title}:\n{group} samples")
-            numbers += _rows(panel, found)
+            numbers += _rows(panel, rights)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += _by_group(Contest(panel.setting.described, rights))
         legend_below(figure, areas[0], 2)
@@ -117,7 +117,7 @@ class ByAttack:
             found = _estimates(rights)
             _forest(area, rights, [("all", attack) for attack in ATTACKS])
             area.set_title(panel.setting.title)
-            numbers += _rows(panel, found)
+            numbers += _rows(panel, rights)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += [_ranking(panel, tried), *_by_attack(panel, Contest(panel.setting.described, rights))]
             notes += _subset(panel, rights, tried)
@@ -212,9 +212,23 @@ def _estimates(rights: Rights) -> Estimates:
     return {label: {one: estimate(right) for one, right in columns.items()} for label, columns in rights.items()}
 
 
-def _rows(panel: Panel, found: Estimates) -> list[dict[str, Any]]:
+def _rows(panel: Panel, rights: Rights) -> list[dict[str, Any]]:
+    """Accuracies, and their differences to PGD's best network, as the figure shows them."""
+    minus = {
+        label: {column: difference(rights[BEST_ADVERSARIAL][column], right) for column, right in columns.items()}
+        for label, columns in rights.items()
+        if label != BEST_ADVERSARIAL
+    }
     return [
-        {"setting": panel.setting.described, "method": label, "samples": group, "attack": attack, **one.columns()}
+        {
+            "setting": panel.setting.described,
+            "method": label,
+            "minus": less,
+            "samples": group,
+            "attack": attack,
+            **one.columns(),
+        }
+        for less, found in (("", _estimates(rights)), (BEST_ADVERSARIAL, minus))
         for label, columns in found.items()
         for (group, attack), one in columns.items()
     ]
