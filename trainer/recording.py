@@ -134,13 +134,11 @@ class _Recording(Generic[Result]):
         self._place(batch, step)
         passes, before = self._passes, replace(self._passes)
         results: list[Result] = []
-        counted: list[Passes] = []
 
         def replay() -> Sequence[Tensor]:
             self._replay()
             if self._counts is None:
                 self._counts = passes.forwards - before.forwards, passes.backwards - before.backwards
-            counted.append(Passes(before.forwards + self._counts[0], before.backwards + self._counts[1]))
             return _tensors(self._results[0])
 
         def launch() -> Sequence[Tensor]:
@@ -150,7 +148,8 @@ class _Recording(Generic[Result]):
 
         same = same_bits(replay, launch, state)
         if same is None:
-            passes.forwards, passes.backwards = counted[0].forwards, counted[0].backwards
+            assert self._counts is not None
+            passes.forwards, passes.backwards = before.forwards + self._counts[0], before.backwards + self._counts[1]
             return same, self._results[0]
         return same, results[0]
 

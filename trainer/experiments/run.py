@@ -11,7 +11,7 @@ from memscore import strict_json
 from memscore.errors import InvalidInput
 from memscore.launch import python
 from memscore.runs.layout import ATTACKED, CHECKPOINTS, TABLE_JSON
-from trainer.attacks.autoattack import LEAST_CLASSES
+from trainer.attacks import autoattack
 from trainer.config import TrainConfig
 from trainer.experiments.setting import Fields, Setting
 from trainer.folder import RunFolder
@@ -26,9 +26,7 @@ def attack_named(attack: str, classes: int) -> str:
     """What an attack of these tables is called in evaluations: APGD's parts differ with the number of classes."""
     if attack != APGD:
         return attack
-    parts = ("apgd-t", "apgd-dlr")
-    possible = [one for one in parts if classes >= LEAST_CLASSES.get(one, 2)]
-    return "+".join(("apgd-ce", *possible[:1]))
+    return "+".join(part for part in autoattack.parts(classes) if part.startswith(APGD))
 
 
 def attacks_tried(classes: int) -> tuple[str, ...]:

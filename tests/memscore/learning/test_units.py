@@ -459,7 +459,7 @@ def test_a_recording_of_a_stack_that_does_something_else_is_found_and_not_used(
 
 
 @pytest.mark.parametrize(("spoiled", "replays"), [(False, 5), (True, 1)])
-def test_a_step_of_one_network_is_compared_with_its_recording_once(spoiled: bool, replays: int):
+def test_a_step_of_one_network_is_compared_with_its_first_replays(spoiled: bool, replays: int):
     """As `train_single` does on a GPU: here the recording is a tape, of a step with momentum and BatchNorm."""
     ends: list[list[torch.Tensor]] = []
     for compared in (False, True):

@@ -80,10 +80,11 @@ class Distances:
         label_rows(areas, "cosine distance of typical samples\nof different classes")
         legend_below(figure, areas[0], seeds=len(panels[0].seeds) if self.curves else 0, over="seeds")
         shown = "in the table" if self.curves else "shown"
+        over = "mean and 95 % interval over seeds" if len(panels[0].seeds) > 1 else "in one seed"
         caption = (
             "Training on the typical samples (mem < 0.02) and a share of the atypical ones (mem > 0.15): 1 minus the "
-            "mean cosine of the representations (before the last layer) of typical samples of different classes, mean "
-            "and 95 % interval over seeds. The paper measures training samples; test samples, which were not fitted, "
+            "mean cosine of the representations (before the last layer) of typical samples of different classes, "
+            f"{over}. The paper measures training samples; test samples, which were not fitted, "
             f"are {shown} too."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables)

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, STYLES, label_rows, legend_below, panels_in_rows
+from trainer.experiments.figure import COLOURS, STYLES, label_rows, legend_below, panels_in_rows, sources
 from trainer.experiments.inputs import Panel, correct
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import ATTACKS
@@ -67,7 +67,8 @@ class Grid:
                 ]
             verdicts += _verdicts(panel.setting.described, rights)
         caption = (
-            "Accuracy of the last network on all test samples, mean over seeds with half its 95 % interval, for BAT's "
+            "Accuracy of the last network on all test samples, mean over seeds with half its 95 % interval over "
+            f"{sources(panels[0].seeds)}, for BAT's "
             "alpha (reweighting) and beta (discrimination loss); alpha = beta = 0 is PGD adversarial training. Bold: "
             f"the paper's best points. The curves show {_named(*OPTIMA[0])} over tau, the temperature of the "
             f"discrimination loss, for which the paper gives no value; the maps have {TAU:g}. Bars: 95 % intervals."

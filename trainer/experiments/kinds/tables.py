@@ -12,7 +12,7 @@ from memscore.counted import counted
 from memscore.runs.sample_records import CORRECT
 from trainer.evaluation import SampleRecords
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import GREYS, MARKERS, legend_below, panels_in_rows
+from trainer.experiments.figure import GREYS, MARKERS, legend_below, panels_in_rows, sources
 from trainer.experiments.inputs import Panel, correct
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import (
@@ -39,10 +39,10 @@ from trainer.experiments.verdict import Verdict, no_loss
 from trainer.interval import Estimate, difference, estimate, weakest
 
 SELECTED = (
-    f"Accuracy minus that of {BEST_ADVERSARIAL}, on the same samples, with the 95 % interval over seeds and samples: "
+    f"Accuracy minus that of {BEST_ADVERSARIAL}, on the same samples, with the 95 % interval over {{sources}}: "
     "methods differ where it excludes 0. Every method is shown by its last network and by that with the highest "
     "adversarial accuracy on held-out training samples; the paper shows PGD by its best, all others by their last. "
-    "Averaged weights are not in the paper. In the table: mean ± standard deviation over seeds, in per cent, with the "
+    "Averaged weights are not in the paper. In the table: {shown}, in per cent, with the "
     "paper's number, on its dataset and network, in brackets."
 )
 WEAKER = ((APGD, "cw"), (APGD, "pgd"), ("cw", "fgsm"), ("pgd", "fgsm"), ("fgsm", "clean"))
@@ -77,13 +77,13 @@ class ByGroup:
             for group, area in zip(GROUPS, areas[place * len(GROUPS) :], strict=False):
                 _forest(area, rights, [(group, "clean"), (group, "pgd")])
                 area.set_title(f"{panel.setting.title}:\n{group} samples")
-            numbers += _rows(panel, rights)
+            numbers += _rows(panel, found, rights)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
             verdicts += _by_group(Contest(panel.setting.described, rights))
         legend_below(figure, areas[0], 2)
         caption = (
             "All, typical and atypical test samples, and a control group (others that held-out models find as hard as "
-            f"the atypical ones). {SELECTED}"
+            f"the atypical ones). {_selected(panels)}"
         )
         notes = [note for panel in panels for note in panel.study.notes_on_sets()]
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
@@ -117,17 +117,25 @@ class ByAttack:
             found = _estimates(rights)
             _forest(area, rights, [("all", attack) for attack in ATTACKS])
             area.set_title(panel.setting.title)
-            numbers += _rows(panel, rights)
+            numbers += _rows(panel, found, rights)
             tables.append(table(panel.setting.described, found, published(item.name, panel.setting)))
-            verdicts += [_ranking(panel, tried), *_by_attack(panel, Contest(panel.setting.described, rights))]
+            described = panel.setting.described
+            verdicts += [_ranking(described, rights), *_by_attack(panel, Contest(described, rights))]
             notes += _subset(panel, rights, tried)
         legend_below(figure, areas[0], len(ATTACKS))
         caption = (
-            f"All test samples. {SELECTED} APGD is APGD-CE followed by APGD-T, the first two parts of AutoAttack "
-            "(with fewer than four classes, by APGD-DLR). It ran on all test samples, AutoAttack itself on a part, so "
-            "that findings on AutoAttack are judged by APGD."
+            f"All test samples. {_selected(panels)} APGD is APGD-CE followed by APGD-T, the first two parts of "
+            "AutoAttack (with fewer than four classes, by APGD-DLR). It ran on all test samples, AutoAttack itself on "
+            "a part, so that findings on AutoAttack are judged by APGD."
         )
         return Artifact(caption, {item.name: figure}, numbers, verdicts, tables, notes)
+
+
+def _selected(panels: Sequence[Panel]) -> str:
+    """SELECTED for this number of seeds."""
+    seeds = panels[0].seeds
+    shown = "mean ± standard deviation over seeds" if len(seeds) > 1 else "accuracy of one seed"
+    return SELECTED.format(sources=sources(seeds), shown=shown)
 
 
 def _by_group(contest: Contest) -> list[Verdict]:
@@ -162,14 +170,13 @@ def _by_attack(panel: Panel, contest: Contest) -> list[Verdict]:
     return found
 
 
-def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
+def _ranking(described: str, rights: Rights) -> Verdict:
     """Whether stronger attacks leave no more accuracy for any method."""
-    differences: dict[tuple[str, str, str], Estimate] = {}
-    classes, every = panel.study.dataset.classes, groups(panel)["all"]
-    for label, samples in tried.items():
-        right = {attack: correct(samples, attack_named(attack, classes), every) for attack in ATTACKS}
-        for strong, weak in WEAKER:
-            differences[label, strong, weak] = difference(right[strong], right[weak])
+    differences = {
+        (label, strong, weak): difference(right["all", strong], right["all", weak])
+        for label, right in rights.items()
+        for strong, weak in WEAKER
+    }
     decisive = weakest(differences, -MARGIN)
     label, strong, weak = decisive
     numbers = (
@@ -177,7 +184,7 @@ def _ranking(panel: Panel, tried: dict[str, list[SampleRecords]]) -> Verdict:
         f"for {label}: {differences[decisive].points('+')} points"
     )
     finding = "APGD leaves no more accuracy than CW and PGD, these no more than FGSM, and FGSM no more than clean"
-    return no_loss(finding, panel.setting.described, numbers, differences[decisive], MARGIN)
+    return no_loss(finding, described, numbers, differences[decisive], MARGIN)
 
 
 def _subset(panel: Panel, rights: Rights, tried_by: dict[str, list[SampleRecords]]) -> list[str]:
@@ -212,7 +219,7 @@ def _estimates(rights: Rights) -> Estimates:
     return {label: {one: estimate(right) for one, right in columns.items()} for label, columns in rights.items()}
 
 
-def _rows(panel: Panel, rights: Rights) -> list[dict[str, Any]]:
+def _rows(panel: Panel, found: Estimates, rights: Rights) -> list[dict[str, Any]]:
     """Accuracies, and their differences to PGD's best network, as the figure shows them."""
     minus = {
         label: {column: difference(rights[BEST_ADVERSARIAL][column], right) for column, right in columns.items()}
@@ -228,8 +235,8 @@ def _rows(panel: Panel, rights: Rights) -> list[dict[str, Any]]:
             "attack": attack,
             **one.columns(),
         }
-        for less, found in (("", _estimates(rights)), (BEST_ADVERSARIAL, minus))
-        for label, columns in found.items()
+        for less, estimates in (("", found), (BEST_ADVERSARIAL, minus))
+        for label, columns in estimates.items()
         for (group, attack), one in columns.items()
     ]
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from trainer.experiments.artifact import Artifact
-from trainer.experiments.figure import COLOURS, bars, legend_below, mean, panels_in_rows
+from trainer.experiments.figure import COLOURS, bars, legend_below, mean, panels_in_rows, sources
 from trainer.experiments.inputs import Panel, correct, curves
 from trainer.experiments.item import Item
 from trainer.experiments.method_comparison import ATTACKS, MARGIN
@@ -57,7 +57,7 @@ class Training:
         legend_below(figure, areas[0], 3, seeds=len(panels[0].seeds), over="seeds and samples", bars=True)
         caption = (
             "Above: accuracy on all test samples during training, mean over seeds. Below: the same minus that of "
-            f"{PLAIN.label}, paired by seed and sample, with the 95 % interval over seeds and samples: methods differ "
+            f"{PLAIN.label}, paired, with the 95 % interval over {sources(panels[0].seeds)}: methods differ "
             "where it excludes 0. The best of the kept epochs is chosen on one half of the test samples and measured "
             "on the other, so that the choice adds no bias."
         )
