@@ -126,6 +126,20 @@ def test_a_peer_that_is_missing_is_not_checked_and_says_what_to_install(material
     assert finding.found.endswith("pip install --no-deps absent-peer tqdm")
 
 
+def test_what_a_peer_does_to_its_network_does_not_reach_the_next_one(material: Material):
+    """As ART does, which leaves it in train mode."""
+
+    def spoiling(_: object, given: Material) -> torch.Tensor:
+        given.network.train()
+        given.images.zero_()
+        return given.images
+
+    before = material.images.clone()
+    peers.PeerAttack("json", "PGD", spoiling, lambda one: one.images.clone()).images(material)
+    assert not material.network.training
+    assert torch.equal(material.images, before)
+
+
 @pytest.mark.parametrize("distance", [0.0, 1e-7])
 def test_a_peer_whose_images_differ_in_the_last_bit_fails(
     monkeypatch: pytest.MonkeyPatch, material: Material, distance: float

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import math
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -55,7 +56,8 @@ class PeerAttack:
             torch.manual_seed(SEED)
             ours = self.ours(material)
             torch.manual_seed(SEED)
-            return ours, self.theirs(module, material)
+            # Of a copy: ART leaves its network in train mode, in which the next comparisons would then be made.
+            return ours, self.theirs(module, copy.deepcopy(material))
 
 
 def checks(material: Material) -> list[VerificationCheck]:
@@ -134,16 +136,21 @@ def _foolbox(foolbox: ModuleType, crafter: Any, material: Material) -> Tensor:
 
 
 L2: dict[str, Any] = {"norm": "l2", "epsilon": 0.5, "step_size": 0.1}
-ROUNDING = 1e-5
-"""Of pixels: packages divide a gradient by its length in another order than we do, so the last bits differ."""
+ROUNDING = 1e-7
+"""Of pixels in double precision: packages divide a gradient by its length in another order than we do, or add 1e-10 to
+it. In single precision the last bits, which differ, can take an image over a kink of the network."""
+
+
+def _double(material: Material) -> Material:
+    return replace(material, network=copy.deepcopy(material.network).double(), images=material.images.double())
 
 
 def _l2_pgd(material: Material) -> Tensor:
-    return _pgd(material, **L2)
+    return _pgd(_double(material), **L2)
 
 
 def _torchattacks_l2_pgd(torchattacks: ModuleType, material: Material) -> Tensor:
-    radius, step = L2["epsilon"], L2["step_size"]
+    material, radius, step = _double(material), L2["epsilon"], L2["step_size"]
     images = material.images.contiguous()
     # It calls view(), also on gradients, which may have another layout than the images.
     network = nn.Sequential(nn.Flatten(), nn.Unflatten(1, images.shape[1:]), material.network)
@@ -151,6 +158,7 @@ def _torchattacks_l2_pgd(torchattacks: ModuleType, material: Material) -> Tensor
 
 
 def _foolbox_l2_pgd(foolbox: ModuleType, material: Material) -> Tensor:
+    material = _double(material)
     attack = foolbox.attacks.L2PGD(abs_stepsize=L2["step_size"], steps=material.attack.steps, random_start=False)
     network = foolbox.PyTorchModel(material.network, bounds=(0, 1), device=material.images.device)
     return attack(network, material.images, material.labels, epsilons=L2["epsilon"])[1]
